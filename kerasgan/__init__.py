@@ -1,0 +1,23 @@
+"""kerasgan: adversarial and ordinary training for Keras 3, written once, run on JAX or TensorFlow."""
+
+from kerasgan import callbacks, checkpoints, data, layers, losses, networks
+from kerasgan.modules import GAN, Module, grad
+from kerasgan.trainer import Interrupted, RunExistsError, Trainer, fresh_run_dir, load_run
+
+__version__ = "0.1.0"
+__all__ = [
+    "GAN",
+    "Interrupted",
+    "Module",
+    "RunExistsError",
+    "Trainer",
+    "callbacks",
+    "checkpoints",
+    "data",
+    "fresh_run_dir",
+    "grad",
+    "layers",
+    "load_run",
+    "losses",
+    "networks",
+]

@@ -1,0 +1,43 @@
+"""What differs between JAX and TensorFlow, behind one set of names.
+
+These files are the only ones that import jax or tensorflow, or ask which backend runs. Each engine offers
+the same functions; the rest of the package calls them here and never learns which one answered.
+"""
+
+import keras
+
+if keras.backend.backend() == "jax":
+    from kerasgan.backends import jax as _engine
+elif keras.backend.backend() == "tensorflow":
+    from kerasgan.backends import tensorflow as _engine  # type: ignore[no-redef]
+else:
+    raise ImportError(
+        f"kerasgan runs on jax or tensorflow, but Keras was started with {keras.backend.backend()!r}; "
+        "set KERAS_BACKEND=jax or KERAS_BACKEND=tensorflow before the first import of keras."
+    )
+
+name: str = keras.backend.backend()
+apply_gradients = _engine.apply_gradients
+conv_transpose = _engine.conv_transpose
+devices = _engine.devices
+engine_version = _engine.engine_version
+grad = _engine.grad
+keep_weights = _engine.keep_weights
+make_deterministic = _engine.make_deterministic
+player_gradients = _engine.player_gradients
+run_step = _engine.run_step
+sync_variables = _engine.sync_variables
+
+__all__ = [
+    "apply_gradients",
+    "conv_transpose",
+    "devices",
+    "engine_version",
+    "grad",
+    "keep_weights",
+    "make_deterministic",
+    "name",
+    "player_gradients",
+    "run_step",
+    "sync_variables",
+]

@@ -1,0 +1,81 @@
+"""The TensorFlow engine: variables change in place, and tapes record what is to be differentiated.
+
+Each function is documented where it differs from its namesake in the JAX engine, `kerasgan/backends/jax.py`.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+
+def run_step(step: Callable[[Any], Any], arguments: tuple[Any, ...], variables: Callable[[], Any]) -> Any:
+    """Run `step(data)`; Keras's TensorFlow trainer passes the data alone and keeps no explicit state."""
+    (data,) = arguments
+    return step(data)
+
+
+def keep_weights(function: Callable[..., Any], variables: Callable[[], Any]) -> Callable[..., Any]:
+    """Return `function`: a step that raises leaves TensorFlow's variables as they are."""
+    return function
+
+
+def sync_variables(model: Any) -> None:
+    """Do nothing: variables always hold their values."""
+
+
+def player_gradients(
+    forward: Callable[[], tuple[dict[str, Any], dict[str, Any]]], variables: dict[str, list[Any]]
+) -> tuple[dict[str, Any], dict[str, list[Any]]]:
+    """Run one forward pass under one persistent tape and differentiate each player's loss by its own variables."""
+    with tf.GradientTape(persistent=True) as tape:
+        scaled, losses = forward()
+    gradients = {
+        player: tape.gradient(
+            scaled[player],
+            [variable.value for variable in variables[player]],  # tf.Variables: zeros need their dtype objects
+            # JAX knows no missing gradient, only zeros; the same variables must move on both engines.
+            unconnected_gradients=tf.UnconnectedGradients.ZERO,
+        )
+        for player in scaled
+    }
+    return losses, gradients
+
+
+def apply_gradients(
+    optimizer: keras.optimizers.Optimizer, gradients: list[Any], variables: list[Any]
+) -> None:
+    """Let `optimizer` take one step; `variables` are those it was built with."""
+    optimizer.apply(gradients, variables)
+
+
+def grad(function: Callable[[Any], Any], x: Any) -> Any:
+    """See `kerasgan.grad`."""
+    x = tf.convert_to_tensor(x)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        value = ops.sum(ops.cast(function(x), "float32"))
+    return tape.gradient(value, x, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+
+
+def conv_transpose(inputs: Any, kernel: Any, **options: Any) -> Any:
+    """`keras.ops.conv_transpose`: TensorFlow's own kernels are fast in both directions."""
+    return ops.conv_transpose(inputs, kernel, **options)
+
+
+def make_deterministic() -> None:
+    """Make equal runs give equal bits."""
+    tf.config.experimental.enable_op_determinism()
+
+
+def devices() -> list[str]:
+    """Return the names of the devices that compute, such as `["cpu:0"]` or `["gpu:0", "gpu:1"]`."""
+    physical = tf.config.list_physical_devices("GPU") or tf.config.list_physical_devices("CPU")
+    return [f"{device.device_type.lower()}:{index}" for index, device in enumerate(physical)]
+
+
+def engine_version() -> str:
+    """Return the engine's name and version, such as `"tensorflow 2.21.0"`."""
+    return f"tensorflow {tf.__version__}"

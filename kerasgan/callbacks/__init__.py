@@ -1,0 +1,21 @@
+"""What happens around training: one Keras callback per file, each at home in plain `model.fit`."""
+
+from kerasgan.callbacks.checkpoint import Checkpoint
+from kerasgan.callbacks.csv_logger import CSVLogger
+from kerasgan.callbacks.image_grid import ImageGrid
+from kerasgan.callbacks.images import grid, save_png
+from kerasgan.callbacks.progress_bar import ProgressBar
+from kerasgan.callbacks.stop_on_nan import NonFiniteLoss, StopOnNaN
+from kerasgan.callbacks.tensorboard import TensorBoard
+
+__all__ = [
+    "CSVLogger",
+    "Checkpoint",
+    "ImageGrid",
+    "NonFiniteLoss",
+    "ProgressBar",
+    "StopOnNaN",
+    "TensorBoard",
+    "grid",
+    "save_png",
+]

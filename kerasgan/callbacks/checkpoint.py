@@ -1,0 +1,145 @@
+"""The full state of training, on disk, every so often."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any, ClassVar
+
+from kerasgan.callbacks.base import RunCallback
+from kerasgan.callbacks.logs import global_step
+from kerasgan.checkpoints import CheckpointStore, capture, write_atomically
+
+BEST = "best.json"
+
+
+class Checkpoint(RunCallback):
+    """Save weights, every optimizer, seed generators, counters and the place in the data.
+
+    Checkpoints are directories `step-000001234/`, complete or not there at all. `Trainer.fit(resume=True)`
+    goes on from the newest; `kerasgan.checkpoints.CheckpointStore` reads them under plain `model.fit`.
+
+    Args:
+        directory: Where they go; under `Trainer` by default `checkpoints/` of the run directory.
+        every_n_epochs: Epochs from one checkpoint to the next; None for none at the ends of epochs. The end of
+            training is always saved.
+        every_n_steps: Training steps from one checkpoint to the next, besides; None for none within epochs.
+        keep_last: How many to keep, counted from the newest.
+        monitor: Name of a log. The checkpoint of the epoch with its best value is kept besides, and
+            `best.json` names it.
+        mode: `"min"` or `"max"`: which value of `monitor` is best.
+
+    Raises:
+        ValueError: An argument is out of range; or `monitor` names no log at the end of an epoch.
+        CheckpointError: The disk refused. Earlier checkpoints stay as they are.
+
+    Example:
+        >>> gan.fit(images, epochs=10, callbacks=[kg.callbacks.Checkpoint("checkpoints", every_n_steps=500)])
+    """
+
+    argument: ClassVar[str] = "directory"
+    place_in_run: ClassVar[str] = "checkpoints"
+
+    def __init__(
+        self,
+        directory: str | Path | None = None,
+        *,
+        every_n_epochs: int | None = 1,
+        every_n_steps: int | None = None,
+        keep_last: int = 3,
+        monitor: str | None = None,
+        mode: str = "min",
+    ) -> None:
+        super().__init__(directory)
+        for name, value in (("every_n_epochs", every_n_epochs), ("every_n_steps", every_n_steps)):
+            if value is not None and value < 1:
+                raise ValueError(f"{name} is {value}; choose a positive number, or None for never.")
+        if keep_last < 1:
+            raise ValueError(f"keep_last is {keep_last}; keep at least 1 checkpoint.")
+        if mode not in ("min", "max"):
+            raise ValueError(f'mode is {mode!r}; choose "min" (of a loss) or "max" (of an accuracy).')
+        self.every_n_epochs, self.every_n_steps, self.keep_last = every_n_epochs, every_n_steps, keep_last
+        self.monitor, self.mode = monitor, mode
+        # (epoch, batch) from which a resumed fit goes on; Trainer sets it.
+        self.resumed_from = (0, 0)
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        """Clean up after a killed run, and find what was best before."""
+        super().on_train_begin(logs)
+        self.place.parent.mkdir(parents=True, exist_ok=True)
+        self.store = CheckpointStore(self.place)
+        self.store.collect_garbage()
+        best = self.place / BEST
+        self._best: dict[str, Any] = json.loads(best.read_text()) if best.exists() else {}
+        self._position = self.resumed_from
+        self._saved_step = global_step(self.model)
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Note what is needed during the epoch: on JAX, even reading `self.model` costs a synchronisation then."""
+        self._first_batch = self.resumed_from[1] if epoch == self.resumed_from[0] else 0
+        self._first_step = global_step(self.model)
+        self._position = (epoch, self._first_batch)
+        self._steps_per_execution = self.model.steps_per_execution
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        """Save between two steps: unlike the end of a batch, this is the main thread and in order."""
+        done = self._position[1] - self._first_batch
+        every = self.every_n_steps
+        step = self._first_step + done
+        if every is not None and step // every > self._saved_step // every:
+            self.save()
+        # Where training stands once the batches about to run are done.
+        self._position = (self._position[0], self._first_batch + batch + self._steps_per_execution)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Save, if it is this epoch's turn or its value the best."""
+        batches = self.params.get("steps")
+        done = self._position[1] - self._first_batch
+        # An epoch that was cut short (by max_steps, say) goes on where it stopped; any other is over.
+        if batches is None or done >= batches:
+            self._position = (epoch + 1, 0)
+        improved = self._improves(logs or {})
+        if improved or (self.every_n_epochs is not None and (epoch + 1) % self.every_n_epochs == 0):
+            self.save()
+        if improved:
+            self._best["step"] = self._saved_step
+            write_atomically(self.place / BEST, json.dumps(self._best).encode())
+            self.store.prune(self.keep_last, protect=self._protected())
+
+    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
+        """Save the end of training, unless that is done."""
+        if global_step(self.model) != self._saved_step:
+            self.save()
+        super().on_train_end(logs)
+
+    def save(self) -> Path:
+        """Save now, on the main thread, between two steps.
+
+        Returns:
+            The directory of the checkpoint.
+        """
+        arrays = capture(self.model)
+        step = global_step(self.model)
+        epoch, batch = self._position
+        path = self.store.save(step, arrays, {"epoch": epoch, "batch": batch})
+        self._saved_step = step
+        self.store.prune(self.keep_last, protect=self._protected())
+        return path
+
+    def _protected(self) -> list[int]:
+        return [self._saved_step, *([self._best["step"]] if "step" in self._best else [])]
+
+    def _improves(self, logs: dict[str, float]) -> bool:
+        if self.monitor is None:
+            return False
+        if self.monitor not in logs:
+            if self.monitor.startswith("val_") and not any(name.startswith("val_") for name in logs):
+                return False  # this epoch had no validation
+            raise ValueError(
+                f"Checkpoint(monitor={self.monitor!r}) is not among the logs: {', '.join(logs)}."
+            )
+        value = logs[self.monitor]
+        sign = 1.0 if self.mode == "min" else -1.0
+        if not math.isfinite(value) or sign * value >= sign * self._best.get("value", sign * math.inf):
+            return False
+        self._best |= {"monitor": self.monitor, "value": value}
+        return True

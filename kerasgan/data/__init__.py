@@ -1,0 +1,8 @@
+"""Where images come from: sources, splits and seeded batches."""
+
+from kerasgan.data.batches import Batches
+from kerasgan.data.errors import DataError
+from kerasgan.data.module import DataModule
+from kerasgan.data.sources import load
+
+__all__ = ["Batches", "DataError", "DataModule", "load"]

@@ -1,0 +1,6 @@
+"""Layers Keras lacks, or has in a slower form."""
+
+from kerasgan.layers.conv2d_transpose import Conv2DTranspose
+from kerasgan.layers.stock import to_stock
+
+__all__ = ["Conv2DTranspose", "to_stock"]

@@ -1,0 +1,25 @@
+"""From kerasgan's layers to the stock layers they stand for."""
+
+import keras
+
+from kerasgan.layers.conv2d_transpose import Conv2DTranspose
+
+
+def to_stock(network: keras.Model) -> keras.Model:
+    """Copy a functional or sequential network into one that needs only Keras to be loaded.
+
+    Args:
+        network: A built `keras.Model` or `keras.Sequential`.
+
+    Returns:
+        A new network of stock layers with equal weights, which `keras.saving.load_model` reads in a process
+        that has never heard of kerasgan.
+    """
+    stock = keras.models.clone_model(network, clone_function=_stock_layer)
+    stock.set_weights(network.get_weights())
+    return stock
+
+
+def _stock_layer(layer: keras.Layer) -> keras.Layer:
+    cls = keras.layers.Conv2DTranspose if isinstance(layer, Conv2DTranspose) else type(layer)
+    return cls.from_config(layer.get_config())

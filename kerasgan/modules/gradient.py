@@ -1,0 +1,39 @@
+"""The gradient by the inputs, for penalties: R1, WGAN-GP, DRAGAN, saliency."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+from kerasgan import backends
+
+
+def grad(function: Callable[[Any], Any], x: Any) -> Any:
+    """Differentiate `sum(function(x))` by `x`, anywhere, also inside a loss that is itself differentiated.
+
+    `function` runs once and its pass counts like any other call: BatchNormalization inside it moves its
+    averages if `training=True`, Dropout and every `SeedGenerator` advance, on both backends alike. Pass
+    `training=False` where a penalty must leave the averages alone.
+
+    Args:
+        function: Takes a tensor shaped like `x`, returns a tensor of any shape. If each output depends on
+            its own example only, row `i` of the result is the gradient of output `i`.
+        x: Float tensor, usually `(batch, height, width, channels)`.
+
+    Returns:
+        Tensor shaped like `x`, of its dtype; zeros where the output does not depend on `x`. The sum is taken
+        in float32.
+
+    Raises:
+        TypeError: `x` is of an integer dtype.
+
+    Example:
+        >>> def r1_penalty(discriminator, images):
+        ...     gradients = kg.grad(lambda x: discriminator(x, training=True), images)
+        ...     return ops.mean(ops.sum(ops.square(gradients), axis=(1, 2, 3)))
+    """
+    x = keras.ops.convert_to_tensor(x)
+    dtype = keras.backend.standardize_dtype(x.dtype)
+    if "float" not in dtype:
+        raise TypeError(f"kg.grad cannot differentiate by x of dtype {dtype}; cast it to float32 first.")
+    return backends.grad(function, x)

@@ -1,0 +1,316 @@
+"""The base of everything that is trained: players, one training step, and what it logs."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+from keras import ops
+
+from kerasgan import backends
+from kerasgan.modules.logs import LogMeans
+from kerasgan.modules.players import PlayerOptimizers
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class Module(keras.Model):
+    """A `keras.Model` that says in one `training_step` how any number of networks learn.
+
+    The step is written in `keras.ops` once and runs on every backend under plain `model.fit` or a `Trainer`.
+    A *player* is the name of an attribute that holds a network; it owns that network's trainable variables
+    and one optimizer, given by name in `compile`.
+
+    Example:
+        >>> class WassersteinGAN(kg.Module):
+        ...     def __init__(self, latent_dim=128):
+        ...         super().__init__()
+        ...         self.generator, self.critic = build_generator(latent_dim), build_critic()
+        ...
+        ...     def training_step(self, images):
+        ...         for _ in range(5):
+        ...             self.minimize(lambda: {"critic": self.critic_loss(images)})
+        ...         self.minimize(lambda: {"generator": self.generator_loss(ops.shape(images)[0])})
+        >>> model = WassersteinGAN()
+        >>> model.compile(optimizer={"generator": keras.optimizers.Adam(1e-4), "critic": keras.optimizers.Adam(4e-4)})
+        >>> model.fit(images, epochs=10)
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._logs = LogMeans()
+        self._label_shape: tuple[int | None, ...] | None = None
+        self._weight: Any = 1.0
+        self._has_minimized = False
+
+    # What a subclass writes.
+
+    def training_step(self, batch: Any) -> None:
+        """Train on one batch: call `minimize` once or more, `log` what should be seen. Override this.
+
+        Args:
+            batch: What Keras would hand over: `x` alone, or the tuple `(x, y)`. What is returned is ignored.
+        """
+        raise TypeError(f"{type(self).__name__} defines no training_step(batch), so it cannot be trained.")
+
+    def validation_step(self, batch: Any) -> None:
+        """Judge one batch without training: `log` what should be seen, with a `val_` prefix in `fit`."""
+        raise TypeError(
+            f"{type(self).__name__} defines no validation_step(batch), so it cannot be evaluated."
+        )
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        """Map inputs to outputs, where a module has such a thing. Override this to use `predict`."""
+        raise TypeError(
+            f"{type(self).__name__} defines no call(inputs). `predict` needs one. If this came from `fit`: a "
+            "network was not built when compile() was called; start each with keras.Input(...)."
+        )
+
+    # What a subclass calls.
+
+    def minimize(self, losses: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Update each player named in `losses()` once, all from one shared forward pass.
+
+        Each player's gradient is taken of its own loss by its own variables only; all gradients come from the
+        same weights; then each optimizer applies. One call with two players updates them simultaneously, two
+        calls alternate. The epoch means of the losses are logged as `generator_loss`, `critic_loss`, ...; as
+        `loss` if the module has a single player.
+
+        Args:
+            losses: Takes nothing, returns `{player: scalar loss}`.
+
+        Returns:
+            The losses, as float32 scalars.
+
+        Raises:
+            ValueError: A loss is not scalar, or belongs to no player or to a network without an optimizer.
+            RuntimeError: Called outside `training_step`.
+        """
+        if self._logs.phase != "training":
+            raise RuntimeError("minimize() was called in validation_step; only training_step may train.")
+        players = self.optimizer.by_player
+
+        def forward() -> tuple[dict[str, Any], dict[str, Any]]:
+            values = {player: self._as_scalar(player, loss) for player, loss in losses().items()}
+            return {player: players[player].scale_loss(value) for player, value in values.items()}, values
+
+        variables = {player: self._variables_of(player) for player in players}
+        values, gradients = backends.player_gradients(forward, variables)
+        for player, value in values.items():
+            backends.apply_gradients(players[player], gradients[player], variables[player])
+            self.log("loss" if len(players) == 1 else f"{player}_loss", value)
+        self._has_minimized = True
+        return values
+
+    def log(self, name: str, value: Any, weight: Any = None) -> None:
+        """Log a value whose mean over the epoch reaches `history`, the progress bar and every logger.
+
+        Args:
+            name: As it shall appear, for example `"gradient_penalty"`.
+            value: Number or tensor; the mean is taken of a tensor that is not scalar.
+            weight: How much this step counts in the mean; the number of examples in the batch if left out.
+        """
+        self._logs.update_state(name, ops.mean(value), self._weight if weight is None else weight)
+
+    @property
+    def players(self) -> list[str]:
+        """Names of the players, in the order of `compile`."""
+        return list(self.optimizer.by_player) if self.compiled else []
+
+    @property
+    def validates(self) -> bool:
+        """Whether a `validation_step` is defined."""
+        return type(self).validation_step is not Module.validation_step
+
+    def networks_to_export(self) -> dict[str, keras.Model]:
+        """Return `{file name: network}` of what a `Trainer` writes as `<file name>.keras` at the end of a run."""
+        return {player: getattr(self, player) for player in self.players}
+
+    @property
+    def global_step(self) -> int:
+        """Number of training steps taken; during `fit` on JAX, up to date at the ends of epochs."""
+        return int(ops.convert_to_numpy(self.optimizer.iterations))
+
+    # How Keras is told.
+
+    def compile(self, optimizer: Any, loss: Any = None, metrics: Any = None, **options: Any) -> None:
+        """Give every player its optimizer.
+
+        Args:
+            optimizer: `{player: optimizer}`, or a single optimizer where the module holds a single network.
+                Clipping, accumulation, EMA and schedules are options of each optimizer.
+            loss: As in Keras, for modules that use `compute_loss`.
+            metrics: As in Keras, for modules that use `compute_metrics`.
+            options: Further options of `keras.Model.compile`, such as `steps_per_execution`.
+
+        Raises:
+            ValueError: A player is no attribute or no network, or two players share an optimizer.
+        """
+        slot = PlayerOptimizers(self._optimizers_by_player(optimizer))
+        slot.attach(self._variables_of)
+        super().compile(optimizer=slot, loss=loss, metrics=metrics, auto_scale_loss=False, **options)
+        self._label_shape = None
+        # Keras asks whether the model itself is built; one without a call() is as built as its networks.
+        self.built = self.built or all(getattr(self, player).built for player in slot.by_player)
+        if self.built:
+            # Now, not at the first step: weight files and checkpoints can be loaded before it.
+            slot.build(self.trainable_variables)
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compile as the saved module was."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+
+    def train_step(self, *arguments: Any) -> Any:
+        """Run `training_step`; Keras calls this with `(state, data)` on JAX and `(data)` on TensorFlow."""
+        return backends.run_step(self._train, arguments, self._training_variables)
+
+    def test_step(self, *arguments: Any) -> Any:
+        """Run `validation_step`; see `train_step`."""
+        return backends.run_step(self._validate, arguments, self._validation_variables)
+
+    def make_train_function(self, force: bool = False) -> None:
+        """Build the function that `fit` calls for each step."""
+        if not self.optimizer.built:
+            # Keras on TensorFlow would leave this to the first step, too late for more than one optimizer.
+            self.optimizer.build(self.trainable_variables)
+        if force or self.train_function is None:
+            super().make_train_function(force)
+            self.train_function = self._in_phase("training", self.train_function, self._training_variables)
+
+    def make_test_function(self, force: bool = False) -> None:
+        """Build the function that `evaluate` calls for each step."""
+        if force or self.test_function is None:
+            super().make_test_function(force)
+            self.test_function = self._in_phase("validation", self.test_function, self._validation_variables)
+
+    def make_predict_function(self, force: bool = False) -> None:
+        """Build the function that `predict` calls for each step."""
+        if force or self.predict_function is None:
+            super().make_predict_function(force)
+            self.predict_function = backends.keep_weights(self.predict_function, self._prediction_variables)
+
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        """The metrics of Keras, less its loss tracker: `minimize` logs the losses."""
+        return [metric for metric in super().metrics if metric.name != "loss"]
+
+    def _train(self, data: Any) -> dict[str, Any]:
+        self._has_minimized = False
+        self.training_step(self._unpack(data))
+        if not self._has_minimized:
+            raise ValueError(
+                f"{type(self).__name__}.training_step called no self.minimize(...), so nothing trains."
+            )
+        self.optimizer.iterations.assign_add(1)
+        return self.get_metrics_result()
+
+    def _validate(self, data: Any) -> dict[str, Any]:
+        self.validation_step(self._unpack(data))
+        return self.get_metrics_result()
+
+    def _unpack(self, data: Any) -> Any:
+        """Return `x` alone or the tuple; note how many examples there are."""
+        if isinstance(data, tuple | list):
+            data = tuple(data)
+            while len(data) > 1 and data[-1] is None:
+                data = data[:-1]
+            if len(data) > 1:
+                self._check_labels(data[1])
+            else:
+                (data,) = data
+        self._weight = ops.shape(keras.tree.flatten(data)[0])[0]
+        return data
+
+    def _check_labels(self, labels: Any) -> None:
+        shape = tuple(getattr(labels, "shape", ()))[1:]
+        if self._label_shape is None:
+            self._label_shape = shape
+        elif shape != self._label_shape:
+            raise ValueError(
+                f"Labels of shape {('batch', *shape)} came to a module that was built on labels of shape "
+                f"{('batch', *self._label_shape)}; give the same kind (class numbers, or one-hot), or compile() again."
+            )
+
+    def _in_phase(self, phase: str, function: Any, variables: Callable[[], Any]) -> Any:
+        kept, logs = backends.keep_weights(function, variables), self._logs
+
+        def run(*arguments: Any) -> Any:
+            logs.phase = phase
+            return kept(*arguments)
+
+        return run
+
+    # The groups of variables in the order in which Keras's JAX trainer packs its state.
+
+    def _training_variables(self) -> Any:
+        return (*self._prediction_variables(), self.optimizer.variables, self.metrics_variables)
+
+    def _validation_variables(self) -> Any:
+        return (*self._prediction_variables(), self.metrics_variables)
+
+    def _prediction_variables(self) -> Any:
+        return self.trainable_variables, self.non_trainable_variables
+
+    # Players.
+
+    def _networks(self) -> list[str]:
+        return [
+            name
+            for name, value in vars(self).items()
+            if isinstance(value, keras.Layer) and not name.startswith("_")
+        ]
+
+    def _variables_of(self, player: str) -> list[Any]:
+        return list(getattr(self, player).trainable_variables)
+
+    def _optimizers_by_player(self, optimizer: Any) -> dict[str, keras.optimizers.Optimizer]:
+        name, networks = type(self).__name__, self._networks()
+        if isinstance(optimizer, PlayerOptimizers):
+            optimizer = optimizer.by_player
+        if not isinstance(optimizer, dict):
+            if len(networks) != 1:
+                raise ValueError(
+                    f"{name} holds the networks {networks}; compile(optimizer=...) needs a dict that names which "
+                    "optimizer trains which, such as {" + ", ".join(f"{n!r}: 'adam'" for n in networks) + "}."
+                )
+            optimizer = {networks[0]: optimizer}
+        if not optimizer:
+            raise ValueError(
+                f"compile(optimizer={{}}) leaves {name} without a player; name at least one of {networks}."
+            )
+        for player in optimizer:
+            if not hasattr(self, player):
+                raise ValueError(f"Player {player!r} is no attribute of {name}; its networks are {networks}.")
+            if not isinstance(getattr(self, player), keras.Layer):
+                kind = type(getattr(self, player)).__name__
+                raise ValueError(
+                    f"Player {player!r} of {name} is a {kind}, not a network; its networks are {networks}."
+                )
+        players = {player: keras.optimizers.get(value) for player, value in optimizer.items()}
+        if len({id(value) for value in players.values()}) < len(players):
+            raise ValueError(
+                f"Players {list(players)} share an optimizer; each needs an instance of its own."
+            )
+        return {player: self._with_loss_scale(value) for player, value in players.items()}
+
+    def _with_loss_scale(self, optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
+        scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+        if self.dtype_policy.name == "mixed_float16" and not scaled:
+            return keras.optimizers.LossScaleOptimizer(optimizer)
+        return optimizer
+
+    def _as_scalar(self, player: str, loss: Any) -> Any:
+        name = type(self).__name__
+        if player not in self.optimizer.by_player:
+            if player in self._networks():
+                raise ValueError(
+                    f"{name} has a loss for {player!r}, which has no optimizer; add it to compile(optimizer=...), "
+                    f"which names {self.players}."
+                )
+            raise ValueError(
+                f"{name} has a loss for {player!r}, which is no player; its players are {self.players}."
+            )
+        loss = ops.convert_to_tensor(loss)
+        if len(loss.shape) != 0:
+            raise ValueError(
+                f"The loss of {player!r} has shape {tuple(loss.shape)}, not (); reduce it, for example with ops.mean."
+            )
+        return ops.cast(loss, "float32")

@@ -1,0 +1,83 @@
+"""What `config.json` says of a run: everything needed to repeat it."""
+
+import platform
+import sys
+import warnings
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+import keras
+
+from kerasgan import backends
+from kerasgan.data import DataModule
+
+PACKAGES = ("kerasgan", "keras", "numpy")
+
+
+def describe_run(module: keras.Model, data: Any, trainer_options: dict[str, Any]) -> dict[str, Any]:
+    """Return the content of `config.json`.
+
+    Args:
+        module: Compiled.
+        data: What `Trainer.fit` was given.
+        trainer_options: The arguments of the trainer.
+    """
+    return {
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": sys.argv,
+        "backend": backends.name,
+        "devices": backends.devices(),
+        "versions": {
+            "python": platform.python_version(),
+            "engine": backends.engine_version(),
+            **{package: version(package) for package in PACKAGES},
+        },
+        "precision": keras.config.dtype_policy().name,
+        "trainer": trainer_options,
+        "data": _describe_data(data),
+        "module": _describe_module(module),
+    }
+
+
+def hyperparameters(config: dict[str, Any]) -> dict[str, str | int | float | bool]:
+    """Pick from a configuration what TensorBoard's HPARAMS tab compares between runs."""
+    chosen: dict[str, Any] = {"backend": config["backend"], "precision": config["precision"]}
+    chosen |= {name: config["data"].get(name) for name in ("name", "batch_size", "seed")}
+    compiled = (config["module"] or {}).get("compile_config") or {}
+    for player, optimizer in _optimizers(compiled.get("optimizer")).items():
+        settings = {**optimizer["config"], "optimizer": optimizer["class_name"]}
+        for name in ("optimizer", "learning_rate", "beta_1", "beta_2"):
+            chosen[f"{player} {name}"] = settings.get(name)
+    return {name: value for name, value in chosen.items() if isinstance(value, str | int | float | bool)}
+
+
+def _optimizers(optimizer: Any) -> dict[str, Any]:
+    if not isinstance(optimizer, dict):
+        return {}
+    return dict(optimizer["config"].get("optimizers", {"model": optimizer}))
+
+
+def _describe_data(data: Any) -> dict[str, Any]:
+    if not isinstance(data, DataModule):
+        return {"name": type(data).__name__}
+    return {
+        "name": data.name,
+        "image_shape": data.image_shape,
+        "num_classes": data.num_classes,
+        "batch_size": data.batch_size,
+        "seed": data.seed,
+        "examples": {name: split.num_examples for name, split in data.splits.items()},
+        "fingerprint": data.fingerprint(),
+    }
+
+
+def _describe_module(module: keras.Model) -> dict[str, Any] | None:
+    """Return the serialized module, compile options included; None if its class has no get_config."""
+    with warnings.catch_warnings():
+        # Keras warns where it had to guess a config; a guess would not load.
+        warnings.simplefilter("error", UserWarning)
+        try:
+            return dict(keras.saving.serialize_keras_object(module))
+        except (NotImplementedError, UserWarning, TypeError):
+            return None

@@ -1,0 +1,107 @@
+"""One training run out of one or two calls of Keras's `fit`, exact to the step at both ends."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+
+from kerasgan.checkpoints import named_variables
+from kerasgan.data import Batches
+from kerasgan.trainer.feed import Feed, Position
+
+
+class _Parts(keras.callbacks.CallbackList):
+    """Callbacks that see two calls of `fit` as one: they begin with the first and end with the last."""
+
+    begin, end = True, True
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        if self.begin:
+            super().on_train_begin(logs)
+
+    def on_train_end(self, logs: Any = None) -> None:
+        if self.end:
+            super().on_train_end(logs)
+
+
+def fit_in_parts(
+    module: keras.Model,
+    feed: Feed,
+    callbacks: Sequence[keras.callbacks.Callback],
+    *,
+    epochs: int,
+    start: Position,
+    validation_freq: int,
+) -> None:
+    """Train from `start` up to `epochs`.
+
+    An epoch that is resumed in the middle is shorter than the others, and Keras asks for the length of an
+    epoch once for each call: it takes a call of its own.
+    """
+    steps = feed.batches_per_epoch
+    parts = _Parts(
+        list(callbacks),
+        add_history=False,
+        add_progbar=False,
+        model=module,
+        epochs=epochs,
+        verbose=0,
+        steps=steps,
+    )
+    options: dict[str, Any] = {"callbacks": parts, "verbose": 0, "validation_freq": validation_freq}
+    if start.batch and isinstance(feed.train, Batches):
+        parts.end = False
+        parts.set_params({**parts.params, "steps": steps - start.batch if steps else None})
+        module.fit(
+            **feed.fit_arguments(start), **options, initial_epoch=start.epoch, epochs=start.epoch + 1
+        )
+        parts.begin, parts.end = False, True
+        parts.set_params({**parts.params, "steps": steps})
+        start = Position(start.epoch + 1)
+        if module.stop_training or start.epoch >= epochs:
+            parts.on_train_end({})
+            return
+    module.fit(**feed.fit_arguments(), **options, initial_epoch=start.epoch, epochs=epochs)
+
+
+class PlaceInData(keras.callbacks.Callback):
+    """Give every epoch its own order, and a resumed epoch the running means it was left with.
+
+    Args:
+        batches: The training data; anything but `Batches` keeps its own order.
+        start: Where training goes on.
+        arrays: The state that was restored, by the names of `named_variables`.
+    """
+
+    def __init__(self, batches: Any, start: Position, arrays: Mapping[str, Any]) -> None:
+        super().__init__()
+        self._batches, self._start = batches, start
+        self._means = {name: array for name, array in arrays.items() if name.startswith("metric/")}
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Act after Keras has reset the metrics, and before it asks for the first batch."""
+        if isinstance(self._batches, Batches):
+            self._batches.epoch = epoch
+        if epoch == self._start.epoch and self._start.batch:
+            variables = named_variables(self.model)
+            for name, array in self._means.items():
+                variables[name].assign(array)
+
+
+class StopAtStep(keras.callbacks.Callback):
+    """End training with the step that reaches `max_steps`, counted over all resumes."""
+
+    def __init__(self, max_steps: int | None) -> None:
+        super().__init__()
+        self._max_steps = max_steps
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Note the step this epoch begins with: on JAX, even reading `self.model` later costs a synchronisation."""
+        self._first_step = int(keras.ops.convert_to_numpy(self.model.optimizer.iterations))
+        self._steps_per_execution = self.model.steps_per_execution
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Ask Keras to stop after the batch that now begins. At its end would be too late on JAX."""
+        reached = self._first_step + batch + self._steps_per_execution
+        if self._max_steps is not None and reached >= self._max_steps:
+            self.model.stop_training = True

@@ -1,0 +1,89 @@
+"""What a run says on the terminal: one short table at its start, one at its end."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from kerasgan.trainer.feed import Feed
+from kerasgan.trainer.run_directory import RunDirectory
+
+
+def show_start(module: keras.Model, config: dict[str, Any], feed: Feed, run: RunDirectory) -> None:
+    """Print what is about to be trained, on what, and where it goes."""
+    data = config["data"]
+    shape = "x".join(str(side) for side in data.get("image_shape", ()))
+    images = data.get("examples", {}).get("train")
+    batches = feed.batches_per_epoch
+    _show(
+        {
+            "module": type(module).__name__,
+            "backend": config["versions"]["engine"] + f", keras {config['versions']['keras']}",
+            "devices": ", ".join(config["devices"]),
+            "precision": config["precision"],
+            "data": ", ".join(
+                part
+                for part in (
+                    data["name"],
+                    f"{images:,} images" if images else "",
+                    shape,
+                    f"{batches:,} x {feed.batch_size} an epoch" if batches and feed.batch_size else "",
+                )
+                if part
+            ),
+            "parameters": _parameters(module),
+            "run directory": run.path,
+        }
+    )
+
+
+def show_end(run: RunDirectory, exported: Sequence[Path], results: dict[str, Any]) -> None:
+    """Print what came out and how to look at it."""
+    samples = sorted(run.samples.glob("epoch-*.png"))
+    speed = results["images_per_second"]
+    rows = {
+        "trained": f"{results['steps']:,} steps, {results['epochs']} epochs, {results['wall_seconds']:,.0f} s"
+        + (f", {speed:,.0f} images/s" if speed else ""),
+        "samples": samples[-1] if samples else None,
+        "model": ", ".join(str(path) for path in exported) or None,
+        "metrics": run.metrics_file,
+        "logs": f"tensorboard --logdir {run.tensorboard}",
+    }
+    _show({name: value for name, value in rows.items() if value})
+
+
+def warn(message: str) -> None:
+    """Print one line on stderr."""
+    print(f"warning: {message}", file=sys.stderr)
+
+
+def as_markdown(config: dict[str, Any]) -> str:
+    """Return a configuration as a page for TensorBoard, without the layers of the networks."""
+    brief = {name: value for name, value in config.items() if name != "module"}
+    return f"```json\n{json.dumps(brief, indent=2, default=str)}\n```"
+
+
+def _parameters(module: keras.Model) -> str:
+    players = getattr(module, "players", None)
+    if not players:
+        return f"{module.count_params():,}"
+    return ", ".join(f"{player} {getattr(module, player).count_params():,}" for player in players)
+
+
+def _show(rows: Mapping[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in rows.items():
+        table.add_row(name, Text(str(value)))
+    console = Console(highlight=False)
+    console.print()
+    console.print(table)
+    console.print()

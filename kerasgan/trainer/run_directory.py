@@ -1,0 +1,81 @@
+"""One run on disk: where its files lie, and that no run is ever overwritten."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from kerasgan.checkpoints import CheckpointStore, write_atomically
+from kerasgan.layers import to_stock
+
+
+class RunExistsError(ValueError):
+    """The directory holds a run already, and nobody said to resume it; or it holds none to resume."""
+
+
+class RunDirectory:
+    """The files of one run.
+
+    Args:
+        path: The directory; made by `open`.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.config_file = self.path / "config.json"
+        self.results_file = self.path / "results.json"
+        self.metrics_file = self.path / "metrics.csv"
+        self.samples = self.path / "samples"
+        self.tensorboard = self.path / "tensorboard"
+        self.store = CheckpointStore(self.path / "checkpoints")
+
+    def open(self, resume: bool) -> None:
+        """Make the directory, or go into the one that is there to resume.
+
+        Raises:
+            RunExistsError: It holds a run and `resume` is False, or holds none and `resume` is True.
+            NotADirectoryError: A file is in the way.
+        """
+        if self.path.exists() and not self.path.is_dir():
+            raise NotADirectoryError(f"{self.path} is a file; choose a directory for the run.")
+        if resume and not self.config_file.exists():
+            raise RunExistsError(f"{self.path} holds no run to resume; start one there without resume.")
+        if not resume and self.path.exists() and any(self.path.iterdir()):
+            raise RunExistsError(
+                f"{self.path} already holds a run or other files, which are never overwritten; resume it "
+                "(resume=True, --resume) or choose another directory (--run-dir)."
+            )
+        self.path.mkdir(parents=True, exist_ok=True)
+
+    def write_json(self, file: Path, content: dict[str, Any]) -> None:
+        """Write one of the JSON files, whole or not at all."""
+        write_atomically(file, (json.dumps(content, indent=2, default=str) + "\n").encode())
+
+    def read_config(self) -> dict[str, Any]:
+        """Return `config.json`.
+
+        Raises:
+            RunExistsError: There is none.
+        """
+        try:
+            return dict(json.loads(self.config_file.read_bytes()))
+        except FileNotFoundError:
+            raise RunExistsError(
+                f"{self.path} holds no run: it has no config.json; name a run directory."
+            ) from None
+
+    def export(self, name: str, network: keras.Model) -> Path:
+        """Write `<name>.keras`, which loads in any project with `keras.saving.load_model` alone."""
+        path, temporary = self.path / f"{name}.keras", self.path / f".tmp-{name}.keras"
+        to_stock(network).save(temporary)
+        temporary.replace(path)
+        return path
+
+
+def fresh_run_dir(parent: str | Path, name: str) -> Path:
+    """Return the first of `parent/name-001`, `parent/name-002`, ... after those that exist; make nothing."""
+    taken = [re.fullmatch(re.escape(name) + r"-(\d+)", path.name) for path in Path(parent).glob(f"{name}-*")]
+    number = 1 + max((int(match[1]) for match in taken if match), default=0)
+    return Path(parent) / f"{name}-{number:03d}"

@@ -1,0 +1,325 @@
+"""The trainer: Keras's own `fit`, with a run directory, resume, limits and clean ends around it."""
+
+import inspect
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from kerasgan import backends
+from kerasgan.callbacks import Checkpoint, CSVLogger, ProgressBar, StopOnNaN, TensorBoard
+from kerasgan.checkpoints import restore
+from kerasgan.modules import Module
+from kerasgan.trainer import presentation
+from kerasgan.trainer.config import describe_run, hyperparameters
+from kerasgan.trainer.feed import Feed, Position
+from kerasgan.trainer.parts import PlaceInData, StopAtStep, fit_in_parts
+from kerasgan.trainer.run_directory import RunDirectory
+from kerasgan.trainer.signals import Interrupted, StopOnSignal
+
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+
+
+class Trainer:
+    """Train any `kg.Module`, or any compiled Keras model, into a run directory.
+
+    Make the trainer before the module: `seed` and `precision` act on what is built from then on.
+
+    Args:
+        run_dir: Where everything goes. A directory that holds a run is never overwritten.
+        max_epochs: Epochs to train for, counted over all resumes; 1 if neither limit is given.
+        max_steps: Training steps to train for, likewise; whichever limit is met first ends training.
+        callbacks: Keras callbacks of any origin. `StopOnNaN`, `TensorBoard`, `CSVLogger` and `ProgressBar` are
+            added where the list has none of their kind.
+        precision: `"float32"`, `"mixed_bfloat16"` or `"mixed_float16"`; Keras's present policy if None.
+        steps_per_execution: As in `keras.Model.compile`; what the module was compiled with if None.
+        seed: Given to `keras.utils.set_random_seed`.
+        deterministic: Refuse operations whose result depends on the order of threads.
+        fast_dev_run: Run one batch of everything (or as many as the number says) in a directory that is
+            deleted afterwards: does all of it work?
+        limit_train_batches: Batches of an epoch, or a fraction of them.
+        limit_val_batches: The same for validation and test.
+        overfit_batches: Train and validate on the same first batches, unshuffled: can the network learn at all?
+        check_val_every_n_epochs: Epochs from one validation to the next.
+
+    Raises:
+        ValueError: An option is out of range.
+
+    Example:
+        >>> grids, checkpoints = kg.callbacks.ImageGrid(), kg.callbacks.Checkpoint()
+        >>> trainer = kg.Trainer("runs/mnist", max_epochs=50, callbacks=[grids, checkpoints])
+        >>> trainer.fit(gan, data)
+    """
+
+    def __init__(
+        self,
+        run_dir: str | Path,
+        *,
+        max_epochs: int | None = None,
+        max_steps: int | None = None,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+        precision: str | None = None,
+        steps_per_execution: int | None = None,
+        seed: int | None = None,
+        deterministic: bool = False,
+        fast_dev_run: bool | int = False,
+        limit_train_batches: int | float | None = None,
+        limit_val_batches: int | float | None = None,
+        overfit_batches: int | None = None,
+        check_val_every_n_epochs: int = 1,
+    ) -> None:
+        self.run_dir = Path(run_dir)
+        self.max_epochs, self.max_steps = max_epochs, max_steps
+        self.callbacks = list(callbacks)
+        self.precision = precision
+        self.steps_per_execution = steps_per_execution
+        self.seed, self.deterministic = seed, deterministic
+        self.fast_dev_run = int(fast_dev_run)
+        self.limit_train_batches, self.limit_val_batches = limit_train_batches, limit_val_batches
+        self.overfit_batches = overfit_batches
+        self.check_val_every_n_epochs = check_val_every_n_epochs
+        self._check_options()
+        if seed is not None:
+            keras.utils.set_random_seed(seed)
+        if deterministic:
+            backends.make_deterministic()
+        if precision is not None:
+            keras.config.set_dtype_policy(precision)
+
+    def fit(
+        self,
+        module: keras.Model,
+        data: Any,
+        *,
+        batch_size: int | None = None,
+        validation_data: Any = None,
+        resume: bool = False,
+    ) -> keras.callbacks.History:
+        """Train `module` and leave a finished run directory behind.
+
+        Args:
+            module: Compiled.
+            data: A `kg.data.DataModule`, or anything Keras's `fit` takes as `x`: arrays, a tuple `(x, y)`, a
+                `PyDataset`, a `tf.data.Dataset`, a generator.
+            batch_size: For arrays; everything else comes in batches.
+            validation_data: What to validate on; the validation split of a `DataModule` if None.
+            resume: Go on from the newest good checkpoint of the run directory.
+
+        Returns:
+            Keras's history of this call.
+
+        Raises:
+            RunExistsError: The directory holds a run and `resume` is False, or none and `resume` is True.
+            NonFiniteLoss: A loss became NaN or infinite.
+            Interrupted: SIGINT or SIGTERM came; the state is saved.
+            ValueError: The module is not compiled, or was built in another precision than the trainer's.
+        """
+        self._check_module(module)
+        feed = self._feed(module, data, validation_data, batch_size)
+        with self._open_run(resume) as run:
+            config = describe_run(module, data, self._options())
+            start, arrays = self._restore(run, module) if resume else (Position(), {})
+            if not resume:
+                run.write_json(run.config_file, config)
+            callbacks = self._prepared_callbacks(run, feed, config, start)
+            presentation.show_start(module, config, feed, run)
+
+            history, clock = keras.callbacks.History(), _Clock(module)
+            checkpoint = next((callback for callback in callbacks if isinstance(callback, Checkpoint)), None)
+            status = "failed"
+            try:
+                with StopOnSignal(checkpoint.save if checkpoint else None) as stop_on_signal:
+                    place, limit = PlaceInData(feed.train, start, arrays), StopAtStep(self.max_steps)
+                    fit_in_parts(
+                        module,
+                        feed,
+                        [place, stop_on_signal, limit, *callbacks, history],
+                        epochs=self._epochs(feed),
+                        start=start,
+                        validation_freq=self.check_val_every_n_epochs,
+                    )
+                status = "done"
+            except Interrupted:
+                status = "interrupted"
+                raise
+            finally:
+                for callback in callbacks:
+                    getattr(callback, "close", _nothing)()
+                results = clock.results(module, status, history, feed.batch_size)
+                run.write_json(run.results_file, results)
+            exported = [run.export(name, network) for name, network in _networks_to_export(module).items()]
+            presentation.show_end(run, exported, results)
+        return history
+
+    def validate(self, module: keras.Model, data: Any, *, batch_size: int | None = None) -> dict[str, float]:
+        """Run `validation_step` over the validation split of a `DataModule`, or over any other data.
+
+        Returns:
+            `{name: mean}` of what the step logs.
+
+        Raises:
+            ValueError: The `DataModule` has no validation split.
+        """
+        return self._evaluate(module, data, "validation", batch_size)
+
+    def test(self, module: keras.Model, data: Any, *, batch_size: int | None = None) -> dict[str, float]:
+        """As `validate`, over the test split."""
+        return self._evaluate(module, data, "test", batch_size)
+
+    def predict(self, module: keras.Model, data: Any, *, batch_size: int | None = None) -> Any:
+        """Return what `module` makes of the images of the test split of a `DataModule`, or of any other data."""
+        feed = self._split_feed(module, data, "test", batch_size)
+        arguments = feed.fit_arguments()
+        steps = {} if feed.train_limit is None else {"steps": feed.train_limit}
+        return module.predict(arguments["x"], batch_size=arguments.get("batch_size"), verbose=0, **steps)
+
+    def _evaluate(
+        self, module: keras.Model, data: Any, split: str, batch_size: int | None
+    ) -> dict[str, float]:
+        feed = self._split_feed(module, data, split, batch_size)
+        arguments = {
+            name: value for name, value in feed.fit_arguments().items() if name in ("x", "y", "batch_size")
+        }
+        return dict(module.evaluate(**arguments, steps=feed.train_limit, verbose=0, return_dict=True))
+
+    def _split_feed(self, module: keras.Model, data: Any, split: str, batch_size: int | None) -> Feed:
+        if hasattr(data, "splits"):
+            if split not in data.splits:
+                raise ValueError(f"{data.name} has no {split} split, only {', '.join(data.splits)}.")
+            data = data.splits[split]
+        feed = Feed.of(data, None, batch_size, module)
+        return feed.limited(train=self.fast_dev_run or self.limit_val_batches)
+
+    # The steps of `fit`, in order.
+
+    def _check_module(self, module: keras.Model) -> None:
+        if not getattr(module, "compiled", False):
+            raise ValueError(
+                f"{type(module).__name__} is not compiled; call compile(optimizer=...) before fit."
+            )
+        if self.precision is not None and module.dtype_policy.name != self.precision:
+            raise ValueError(
+                f"precision is {self.precision}, but the module was built in {module.dtype_policy.name}; make the "
+                "Trainer first and the module after it."
+            )
+        if self.steps_per_execution is not None and module.steps_per_execution != self.steps_per_execution:
+            module.steps_per_execution = self.steps_per_execution
+            module.train_function = module.test_function = None
+
+    def _feed(self, module: keras.Model, data: Any, validation_data: Any, batch_size: int | None) -> Feed:
+        return Feed.of(data, validation_data, batch_size, module).limited(
+            train=self.fast_dev_run or self.limit_train_batches,
+            validation=self.fast_dev_run or self.limit_val_batches,
+            overfit=self.overfit_batches,
+        )
+
+    @contextmanager
+    def _open_run(self, resume: bool) -> Iterator[RunDirectory]:
+        if not self.fast_dev_run:
+            run = RunDirectory(self.run_dir)
+            run.open(resume)
+            yield run
+            return
+        with tempfile.TemporaryDirectory(prefix="kerasgan-dev-run-") as directory:
+            run = RunDirectory(Path(directory) / "run")
+            run.open(resume=False)
+            yield run
+
+    def _restore(self, run: RunDirectory, module: keras.Model) -> tuple[Position, Mapping[str, Any]]:
+        found = run.store.newest_good()
+        if found is None:
+            return Position(), {}
+        checkpoint, passed_over = found
+        for path, reason in passed_over:
+            presentation.warn(f"{path} is passed over: {reason}")
+        restore(module, checkpoint.arrays)
+        return Position(checkpoint.metadata["epoch"], checkpoint.metadata["batch"]), checkpoint.arrays
+
+    def _prepared_callbacks(
+        self, run: RunDirectory, feed: Feed, config: dict[str, Any], start: Position
+    ) -> list[keras.callbacks.Callback]:
+        """Return all callbacks in their order: what may stop the run, then loggers, the user's, the display."""
+        missing = [
+            kind()
+            for kind in (StopOnNaN, TensorBoard, CSVLogger, ProgressBar)
+            if not any(isinstance(callback, kind) for callback in self.callbacks)
+        ]
+        last = [callback for callback in missing if isinstance(callback, ProgressBar)]
+        callbacks = [*(callback for callback in missing if callback not in last), *self.callbacks, *last]
+        for callback in callbacks:
+            if hasattr(callback, "bind"):
+                callback.bind(run.path)
+            if isinstance(callback, Checkpoint):
+                callback.resumed_from = (start.epoch, start.batch)
+            elif isinstance(callback, CSVLogger):
+                callback.append = callback.append or start != Position()
+            elif isinstance(callback, TensorBoard):
+                callback.hyperparameters = callback.hyperparameters or hyperparameters(config)
+                callback.text = callback.text or {"config": presentation.as_markdown(config)}
+            elif isinstance(callback, ProgressBar):
+                callback.images_per_epoch = callback.images_per_epoch or feed.images_per_epoch
+        return callbacks
+
+    def _epochs(self, feed: Feed) -> int:
+        if self.fast_dev_run:
+            return 1
+        if self.max_epochs is not None:
+            return self.max_epochs
+        if self.max_steps is None:
+            return 1
+        # StopAtStep ends training; without max_epochs this number only has to be large enough.
+        return -(-self.max_steps // (feed.batches_per_epoch or 1))
+
+    # Options.
+
+    def _check_options(self) -> None:
+        for name, value in self._options().items():
+            number = isinstance(value, int | float) and name not in ("seed", "deterministic", "fast_dev_run")
+            if number and not value > 0:
+                raise ValueError(f"{name} is {value}; choose a positive number.")
+        if self.precision not in (None, *PRECISIONS):
+            raise ValueError(f"precision is {self.precision!r}; choose one of {', '.join(PRECISIONS)}.")
+
+    def _options(self) -> dict[str, Any]:
+        names = [
+            name for name in inspect.signature(type(self)).parameters if name not in ("run_dir", "callbacks")
+        ]
+        return {name: getattr(self, name) for name in names}
+
+
+class _Clock:
+    """How long a call of `fit` took and how far it came."""
+
+    def __init__(self, module: keras.Model) -> None:
+        self._began, self._first_step = time.perf_counter(), _global_step(module)
+
+    def results(
+        self, module: keras.Model, status: str, history: keras.callbacks.History, batch_size: int | None
+    ) -> dict[str, Any]:
+        """Return the content of `results.json`."""
+        seconds, step = time.perf_counter() - self._began, _global_step(module)
+        images = None if batch_size is None else (step - self._first_step) * batch_size
+        return {
+            "status": status,
+            "steps": step,
+            "epochs": history.epoch[-1] + 1 if history.epoch else 0,
+            "wall_seconds": round(seconds, 3),
+            "images_per_second": None if images is None else round(images / seconds, 1),
+            "metrics": {name: values[-1] for name, values in history.history.items()},
+        }
+
+
+def _global_step(module: keras.Model) -> int:
+    return int(keras.ops.convert_to_numpy(module.optimizer.iterations))
+
+
+def _networks_to_export(module: keras.Model) -> dict[str, keras.Model]:
+    return module.networks_to_export() if isinstance(module, Module) else {"model": module}
+
+
+def _nothing() -> None:
+    pass

@@ -1,0 +1,78 @@
+"""All checks of the house: `pip install nox && nox`. What stands after `--` goes on to the tool."""
+
+import re
+import sys
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2024.10.9"
+nox.options.error_on_external_run = True
+nox.options.sessions = ["lint", "types", "tests", "cross_backend"]
+
+BACKENDS = ["jax", "tensorflow"]
+DEV_TOOLS = nox.project.load_toml("pyproject.toml")["project"]["optional-dependencies"]["dev"]
+
+
+def pinned(tool: str) -> str:
+    """Return the requirement of one development tool, as pyproject.toml has it."""
+    return next(requirement for requirement in DEV_TOOLS if re.match(r"[\w-]+", requirement)[0] == tool)
+
+
+def backend_env(backend: str) -> dict[str, str]:
+    """Return the environment variables of a process that tests one backend."""
+    return {
+        "KERAS_BACKEND": backend,
+        "KERASGAN_ONLY_BACKEND": backend,  # a test fails if the other one can be imported
+        "CUDA_VISIBLE_DEVICES": "",  # the numbers that the tests compare are those of a CPU
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+    }
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Ruff: nobody should have to discuss layout, or find an unused import by eye."""
+    session.install(pinned("ruff"))
+    session.run("ruff", "check", *session.posargs)
+    session.run("ruff", "format", "--check", *session.posargs)
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """mypy, strict: what a signature promises must hold, with no backend installed."""
+    session.install(".", pinned("mypy"))
+    session.run("mypy", *session.posargs)
+
+
+@nox.session(venv_backend="virtualenv")  # holds pip, which cross_backend needs
+@nox.parametrize("backend", BACKENDS, ids=BACKENDS)
+def tests(session: nox.Session, backend: str) -> None:
+    """pytest, warnings as errors: Keras fixes its backend at import, so each has its own virtualenv."""
+    session.install("--editable", f".[{backend},dev]")
+    session.run("pytest", *session.posargs, env=backend_env(backend))
+
+
+@nox.session(venv_backend="none")
+def cross_backend(session: nox.Session) -> None:
+    """Same weights, same noise: what each backend learns, recorded where only it is installed, must agree."""
+    recordings = {}
+    for backend in BACKENDS:
+        python, env = tests_python(session, backend), backend_env(backend)
+        recording = Path(session.create_tmp(), f"{backend}.npz").resolve()
+        recording.unlink(missing_ok=True)  # an old one must not stand in for a failed one
+        session.run(python, "tests/cross_backend/record.py", str(recording), external=True, env=env)
+        recordings[f"KERASGAN_PARITY_{backend.upper()}"] = str(recording)
+    # To compare the files any virtualenv with pytest will do: the last one.
+    env |= recordings
+    session.run(python, "-m", "pytest", "tests/cross_backend", *session.posargs, external=True, env=env)
+
+
+def tests_python(session: nox.Session, backend: str) -> str:
+    """Return the interpreter of a tests session; make its virtualenv here if that session never ran."""
+    home = (session.cache_dir.parent / f"tests-{backend}").resolve()
+    python = str(home / "bin" / "python")
+    if not Path(python).exists():
+        session.run(sys.executable, "-m", "venv", str(home), external=True)
+    install = ["pip", "install", "--quiet", "--editable", f".[{backend},dev]"]  # seconds, if it is all there
+    session.run(python, "-m", *install, external=True)
+    return python

@@ -1,0 +1,181 @@
+"""What the scripts share: the choice of a backend, common options, and errors in one line."""
+
+import argparse
+import importlib.util
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+BACKENDS = ("jax", "tensorflow")
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that complains in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Exit with status 2 and the remedy."""
+        fail(2, f"{message} (--help lists the options)")
+
+
+def fail(status: int, message: str) -> NoReturn:
+    """Print one line on stderr and exit."""
+    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(status)
+
+
+def choose_backend() -> None:
+    """Settle `KERAS_BACKEND` before Keras is imported, which fixes it for good."""
+    installed = [name for name in BACKENDS if importlib.util.find_spec(name)]
+    named = os.environ.get("KERAS_BACKEND")
+    if named is not None and named not in BACKENDS:
+        fail(2, f"KERAS_BACKEND is {named!r}; set it to jax or tensorflow.")
+    if named is not None and named not in installed:
+        fail(2, f'KERAS_BACKEND is {named}, which is not installed; pip install -e ".[{named}]".')
+    if not installed:
+        fail(2, 'neither jax nor tensorflow is installed; pip install -e ".[jax]" or ".[tensorflow]".')
+    if named is None:
+        os.environ["KERAS_BACKEND"] = installed[0]
+        others = f" ({installed[1]} is installed too; set KERAS_BACKEND to choose)" if installed[1:] else ""
+        print(f"KERAS_BACKEND is not set: running on {installed[0]}{others}.")
+    # TensorFlow's C++ side talks on stderr about the processor before anyone can ask it not to.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+
+def positive(text: str) -> int:
+    """Read a whole number of at least one."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not positive; give a whole number of at least 1")
+    return number
+
+
+def natural(text: str) -> int:
+    """Read a whole number of at least zero."""
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{text} is negative; give a whole number of at least 0")
+    return number
+
+
+def share_or_count(text: str) -> int | float:
+    """Read a number of batches, or a fraction of them below one."""
+    number = float(text)
+    if not number > 0 or (number >= 1 and number != int(number)):
+        raise argparse.ArgumentTypeError(f"{text} is neither a number of batches nor a fraction below 1")
+    return int(number) if number >= 1 else number
+
+
+def rate(text: str) -> float:
+    """Read a learning rate."""
+    number = float(text)
+    if not 0 < number < 1:
+        raise argparse.ArgumentTypeError(
+            f"{text} is no learning rate; give a number between 0 and 1 such as 2e-4"
+        )
+    return number
+
+
+def fraction(text: str) -> float:
+    """Read a number from 0 up to, but not including, 1."""
+    number = float(text)
+    if not 0 <= number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is out of range; give a number from 0 up to 1 such as 0.5")
+    return number
+
+
+def add_training_options(parser: argparse.ArgumentParser, *, epochs: int, batch_size: int) -> None:
+    """Add the options that every training script has."""
+    add = parser.add_argument
+    add(
+        "--dataset",
+        default="digits",
+        metavar="NAME",
+        help="digits, mnist, fashion_mnist, or a PATH to an .npz, "
+        "a directory of IDX files, or a directory of images with one sub-directory a class (default: digits)",
+    )
+    add(
+        "--data-dir",
+        metavar="DIR",
+        help="where the files of mnist or fashion_mnist lie (default: KERASGAN_DATA_DIR, "
+        "else Keras's download cache)",
+    )
+    add("--epochs", type=positive, default=epochs, help="epochs to train for (default: %(default)s)")
+    add("--max-steps", type=positive, metavar="N", help="end after so many training steps")
+    add(
+        "--batch-size",
+        type=positive,
+        default=batch_size,
+        metavar="N",
+        help="images a step (default: %(default)s)",
+    )
+    add("--seed", type=natural, default=0, help="seed of weights, data order and latents (default: %(default)s)")
+    add(
+        "--precision",
+        choices=["float32", "mixed_bfloat16", "mixed_float16"],
+        default="float32",
+        help="what the layers compute in (default: %(default)s)",
+    )
+    add(
+        "--steps-per-execution",
+        type=positive,
+        default=1,
+        metavar="N",
+        help="steps a call (default: %(default)s)",
+    )
+    add("--run-dir", metavar="DIR", help="where everything goes (default: a fresh numbered one in runs/)")
+    add("--resume", action="store_true", help="go on from the newest checkpoint in --run-dir")
+    add("--fast-dev-run", action="store_true", help="one batch of everything, nothing kept: does it work?")
+    add(
+        "--limit-train-batches",
+        type=share_or_count,
+        metavar="N",
+        help="batches of an epoch, or a fraction of them",
+    )
+    add("--checkpoint-every-epochs", type=positive, default=1, metavar="N", help="(default: %(default)s)")
+    add("--checkpoint-every-steps", type=positive, metavar="N", help="checkpoints within epochs too")
+    add("--debug", action="store_true", help="show where an error came from")
+
+
+def trainer_options(options: Namespace) -> dict[str, Any]:
+    """Return the arguments of `kg.Trainer` that the common options stand for."""
+    return {
+        "max_epochs": options.epochs,
+        "max_steps": options.max_steps,
+        "precision": options.precision,
+        "steps_per_execution": options.steps_per_execution,
+        "seed": options.seed,
+        "fast_dev_run": options.fast_dev_run,
+        "limit_train_batches": options.limit_train_batches,
+    }
+
+
+def run(main: Callable[[Namespace], None], parser: argparse.ArgumentParser) -> None:
+    """Parse, run `main(options)`, and turn what is expected to go wrong into one line and an exit status.
+
+    0 done; 1 training failed; 2 bad input or usage; 130 after SIGINT and 143 after SIGTERM.
+    """
+    choose_backend()
+    options = parser.parse_args()
+    import kerasgan as kg
+
+    try:
+        main(options)
+    except kg.Interrupted as interrupted:
+        print(interrupted, file=sys.stderr)
+        sys.exit(128 + interrupted.signal)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except (kg.callbacks.NonFiniteLoss, kg.checkpoints.CheckpointError) as error:
+        _report(1, error, options)
+    except (ValueError, NotADirectoryError, FileNotFoundError) as error:
+        _report(2, error, options)
+    except OSError as error:
+        _report(1, error, options)
+
+
+def _report(status: int, error: Exception, options: Namespace) -> NoReturn:
+    if options.debug:
+        raise error
+    fail(status, str(error))

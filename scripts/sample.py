@@ -1,0 +1,40 @@
+"""Draw new images from a run, finished or still going on.
+
+    python scripts/sample.py runs/gan-digits-001
+    python scripts/sample.py runs/gan-digits-001 --seed 7 --count 100
+
+Writes a grid of new samples and a strip of interpolations between samples into the run's `samples/`. The same
+seed gives the same latents on either backend.
+"""
+
+from pathlib import Path
+
+import options
+
+
+def main(args: options.Namespace) -> None:
+    import kerasgan as kg
+
+    gan = kg.load_run(args.run_dir, step=args.step)
+    samples = Path(args.run_dir) / "samples"
+    grid = samples / f"grid-seed-{args.seed}.png"
+    kg.callbacks.save_png(grid, kg.callbacks.grid(gan.generate(args.count, seed=args.seed)))
+
+    strip = samples / f"interpolation-seed-{args.seed}.png"
+    walks = gan.interpolate(rows=args.rows, steps=args.steps, seed=args.seed)
+    images = walks.reshape(-1, *walks.shape[2:])  # (rows * steps, height, width, channels)
+    kg.callbacks.save_png(strip, kg.callbacks.grid(images, columns=args.steps))
+    print(f"{args.count} samples of step {gan.global_step:,}: {grid}")
+    print(f"{args.rows} interpolations: {strip}")
+
+
+if __name__ == "__main__":
+    parser = options.Parser(description="Draw new images from a run.")
+    parser.add_argument("run_dir", metavar="RUN_DIR", help="the directory of a run of train_gan.py")
+    parser.add_argument("--count", type=options.positive, default=64, metavar="N", help="(default: %(default)s)")
+    parser.add_argument("--rows", type=options.positive, default=8, metavar="N", help="(default: %(default)s)")
+    parser.add_argument("--steps", type=options.positive, default=10, metavar="N", help="(default: %(default)s)")
+    parser.add_argument("--seed", type=options.natural, default=0, help="(default: %(default)s)")
+    parser.add_argument("--step", type=options.natural, help="the checkpoint to use (default: the newest)")
+    parser.add_argument("--debug", action="store_true", help="show where an error came from")
+    options.run(main, parser)

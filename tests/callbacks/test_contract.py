@@ -1,0 +1,99 @@
+"""What every callback must stand: plain `model.fit`, in all its forms."""
+
+import keras
+import numpy as np
+import pytest
+
+from kerasgan import callbacks
+
+MAKE = {
+    "CSVLogger": lambda path: callbacks.CSVLogger(path / "metrics.csv"),
+    "ImageGrid": lambda path: callbacks.ImageGrid(path / "samples", count=4),
+    "ImageGrid with TensorBoard": lambda path: callbacks.ImageGrid(
+        path / "samples", count=4, log_dir=path / "tb"
+    ),
+    "ProgressBar": lambda path: callbacks.ProgressBar(images_per_epoch=32),
+    "StopOnNaN": lambda path: callbacks.StopOnNaN(),
+    "TensorBoard": lambda path: callbacks.TensorBoard(path / "tb", hyperparameters={"a": 1}, text={"b": "c"}),
+}
+
+
+class Interrupt(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        raise KeyboardInterrupt
+
+
+every_callback = pytest.mark.parametrize("make", MAKE.values(), ids=MAKE.keys())
+
+
+@every_callback
+@pytest.mark.parametrize("validated", [False, True], ids=["without validation", "with validation"])
+def test_it_leaves_training_as_it_was(make, validated, fit, model, data, tmp_path):
+    validation = {"validation_data": data, "validation_freq": 2} if validated else {}
+    weights = [np.array(weight) for weight in model.get_weights()]
+    alone = fit([], epochs=3, shuffle=False, **validation).history
+    reference = model.predict(data[0], verbose=0)
+
+    model.set_weights(weights)
+    model.optimizer.iterations.assign(0)
+    watched = fit([make(tmp_path)], epochs=3, shuffle=False, **validation).history
+
+    assert watched == alone
+    np.testing.assert_array_equal(model.predict(data[0], verbose=0), reference)
+
+
+@every_callback
+def test_one_instance_serves_two_fits(make, fit, model, data, tmp_path):
+    callback = make(tmp_path)
+    fit([callback])
+    fit([callback], epochs=4, initial_epoch=2)
+    assert int(np.array(model.optimizer.iterations)) == 16
+    assert np.isfinite(model.evaluate(*data, verbose=0, return_dict=True)["loss"])
+
+
+@every_callback
+def test_it_may_be_closed_at_any_time(make, fit, tmp_path):
+    callback = make(tmp_path)
+    if hasattr(callback, "close"):
+        callback.close()
+        fit([callback], epochs=1)
+        callback.close()
+
+
+@every_callback
+def test_a_fit_that_raised_leaves_it_usable(make, fit, tmp_path):
+    callback = make(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        fit([callback, Interrupt()])
+    assert len(fit([callback]).epoch) == 2
+
+
+@every_callback
+def test_keras_may_call_it_in_worker_threads(make, tmp_path):
+    callback = make(tmp_path)
+    overridden = type(callback).on_train_batch_end is not keras.callbacks.Callback.on_train_batch_end
+    assert not overridden or callback.async_safe
+
+
+@pytest.mark.parametrize("name", ["CSVLogger", "ImageGrid", "TensorBoard"])
+def test_without_a_place_the_error_says_which_argument_gives_one(name, fit):
+    argument = {"CSVLogger": "path", "ImageGrid": "directory", "TensorBoard": "log_dir"}[name]
+    with pytest.raises(ValueError, match=rf"pass {name}\({argument}=\.\.\.\)"):
+        fit([getattr(callbacks, name)()])
+
+
+def test_bind_gives_a_place_and_a_second_run_another(fit, tmp_path):
+    logger, images, board = callbacks.CSVLogger(), callbacks.ImageGrid(count=4), callbacks.TensorBoard()
+    for run in ("first", "second"):
+        for callback in (logger, images, board):
+            callback.bind(tmp_path / run)
+        fit([logger, images, board], epochs=1)
+        written = {path.relative_to(tmp_path / run).parts[0] for path in (tmp_path / run).rglob("*")}
+        assert written == {"metrics.csv", "samples", "tensorboard"}
+
+
+def test_a_place_of_the_users_own_outlives_bind(fit, tmp_path):
+    logger = callbacks.CSVLogger(tmp_path / "mine.csv")
+    logger.bind(tmp_path / "run")
+    fit([logger], epochs=1)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.csv"]
