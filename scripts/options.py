@@ -39,8 +39,8 @@ def choose_backend() -> None:
         os.environ["KERAS_BACKEND"] = installed[0]
         others = f" ({installed[1]} is installed too; set KERAS_BACKEND to choose)" if installed[1:] else ""
         print(f"KERAS_BACKEND is not set: running on {installed[0]}{others}.")
-    # TensorFlow's C++ side talks on stderr about the processor before anyone can ask it not to.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # TensorFlow's C++ side talks on stderr of processor flags and failed optimizations; what matters is raised.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 def positive(text: str) -> int:
@@ -71,9 +71,7 @@ def rate(text: str) -> float:
     """Read a learning rate."""
     number = float(text)
     if not 0 < number < 1:
-        raise argparse.ArgumentTypeError(
-            f"{text} is no learning rate; give a number between 0 and 1 such as 2e-4"
-        )
+        raise argparse.ArgumentTypeError(f"{text} is no learning rate; give a number between 0 and 1 such as 2e-4")
     return number
 
 
@@ -98,8 +96,7 @@ def add_training_options(parser: argparse.ArgumentParser, *, epochs: int, batch_
     add(
         "--data-dir",
         metavar="DIR",
-        help="where the files of mnist or fashion_mnist lie (default: KERASGAN_DATA_DIR, "
-        "else Keras's download cache)",
+        help="where the files of mnist or fashion_mnist lie (default: KERASGAN_DATA_DIR, else Keras's download cache)",
     )
     add("--epochs", type=positive, default=epochs, help="epochs to train for (default: %(default)s)")
     add("--max-steps", type=positive, metavar="N", help="end after so many training steps")

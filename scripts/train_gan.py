@@ -24,9 +24,7 @@ def main(args: options.Namespace) -> None:
     trainer = kg.Trainer(run_dir, callbacks=callbacks, **options.trainer_options(args))
 
     data = kg.data.load(args.dataset, data_dir=args.data_dir, batch_size=args.batch_size, seed=args.seed)
-    gan = kg.GAN.dcgan(
-        data.image_shape, args.latent_dim, dropout=args.dropout, loss=args.loss, seed=args.seed
-    )
+    gan = kg.GAN.dcgan(data.image_shape, args.latent_dim, dropout=args.dropout, loss=args.loss, seed=args.seed)
     gan.compile(
         optimizer={
             player: keras.optimizers.Adam(args.learning_rate, beta_1=args.beta_1)
@@ -39,18 +37,10 @@ def main(args: options.Namespace) -> None:
 if __name__ == "__main__":
     parser = options.Parser(description="Train a DCGAN on images, into a run directory.")
     options.add_training_options(parser, epochs=30, batch_size=64)
-    parser.add_argument(
-        "--latent-dim", type=options.positive, default=100, metavar="N", help="(default: %(default)s)"
-    )
-    parser.add_argument(
-        "--learning-rate", type=options.rate, default=2e-4, metavar="R", help="(default: %(default)s)"
-    )
-    parser.add_argument(
-        "--beta-1", type=options.fraction, default=0.5, metavar="B", help="(default: %(default)s)"
-    )
-    parser.add_argument(
-        "--dropout", type=options.fraction, default=0.3, metavar="P", help="(default: %(default)s)"
-    )
+    parser.add_argument("--latent-dim", type=options.positive, default=100, metavar="N", help="(default: %(default)s)")
+    parser.add_argument("--learning-rate", type=options.rate, default=2e-4, metavar="R", help="(default: %(default)s)")
+    parser.add_argument("--beta-1", type=options.fraction, default=0.5, metavar="B", help="(default: %(default)s)")
+    parser.add_argument("--dropout", type=options.fraction, default=0.3, metavar="P", help="(default: %(default)s)")
     parser.add_argument(
         "--loss",
         default="non_saturating",

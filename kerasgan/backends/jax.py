@@ -19,6 +19,8 @@ State = tuple[list[Any], ...]
 class _NestedScope(keras.StatelessScope):
     """A stateless scope that sees all that the enclosing one maps, and remembers what it changed."""
 
+    state_mapping: dict[int, Any]
+
     def __init__(self, outer: keras.StatelessScope | None, mapping: Iterable[tuple[Any, Any]] = ()) -> None:
         super().__init__(state_mapping=list(mapping), collect_losses=True)
         if outer is not None:
@@ -60,9 +62,7 @@ def run_step(step: Callable[[Any], Any], arguments: tuple[Any, ...], variables: 
     """
     state, data = arguments
     groups = variables()
-    mapping = [
-        pair for group, values in zip(groups, state, strict=True) for pair in zip(group, values, strict=True)
-    ]
+    mapping = [pair for group, values in zip(groups, state, strict=True) for pair in zip(group, values, strict=True)]
     with keras.StatelessScope(mapping, collect_losses=True) as scope:
         logs = step(data)
     return logs, tuple([scope.get_current_value(variable) for variable in group] for group in groups)
@@ -124,25 +124,19 @@ def player_gradients(
     _hand_back(outer, changed, updates)
     gradients = {}
     for player in scaled:
-        cotangents = {
-            name: (ops.ones_like if name == player else ops.zeros_like)(scaled[name]) for name in scaled
-        }
+        cotangents = {name: (ops.ones_like if name == player else ops.zeros_like)(scaled[name]) for name in scaled}
         (all_gradients,) = pull_back(cotangents)
         gradients[player] = [all_gradients[position[id(v)]] for v in variables[player]]
     return losses, gradients
 
 
-def apply_gradients(
-    optimizer: keras.optimizers.Optimizer, gradients: list[Any], variables: list[Any]
-) -> None:
+def apply_gradients(optimizer: keras.optimizers.Optimizer, gradients: list[Any], variables: list[Any]) -> None:
     """Let `optimizer` take one step; `variables` are those it was built with.
 
     `stateless_apply`, not `apply`: under dynamic loss scaling `apply` assigns inside a `cond`, which leaks tracers.
     """
     slots = optimizer.variables
-    values, slot_values = optimizer.stateless_apply(
-        [s.value for s in slots], gradients, [v.value for v in variables]
-    )
+    values, slot_values = optimizer.stateless_apply([s.value for s in slots], gradients, [v.value for v in variables])
     for variable, value in zip([*variables, *slots], [*values, *slot_values], strict=True):
         variable.assign(value)
 
@@ -210,12 +204,8 @@ def make_deterministic() -> None:
     Raises:
         RuntimeError: On a GPU, XLA must be told before it starts.
     """
-    if jax.default_backend() == "gpu" and "xla_gpu_deterministic_ops=true" not in os.environ.get(
-        "XLA_FLAGS", ""
-    ):
-        raise RuntimeError(
-            "deterministic=True on a GPU needs XLA_FLAGS=--xla_gpu_deterministic_ops=true in advance."
-        )
+    if jax.default_backend() == "gpu" and "xla_gpu_deterministic_ops=true" not in os.environ.get("XLA_FLAGS", ""):
+        raise RuntimeError("deterministic=True on a GPU needs XLA_FLAGS=--xla_gpu_deterministic_ops=true in advance.")
 
 
 def devices() -> list[str]:

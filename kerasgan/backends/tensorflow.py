@@ -3,7 +3,8 @@
 Each function is documented where it differs from its namesake in the JAX engine, `kerasgan/backends/jax.py`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -44,9 +45,7 @@ def player_gradients(
     return losses, gradients
 
 
-def apply_gradients(
-    optimizer: keras.optimizers.Optimizer, gradients: list[Any], variables: list[Any]
-) -> None:
+def apply_gradients(optimizer: keras.optimizers.Optimizer, gradients: list[Any], variables: list[Any]) -> None:
     """Let `optimizer` take one step; `variables` are those it was built with."""
     optimizer.apply(gradients, variables)
 
@@ -54,10 +53,32 @@ def apply_gradients(
 def grad(function: Callable[[Any], Any], x: Any) -> Any:
     """See `kerasgan.grad`."""
     x = tf.convert_to_tensor(x)
-    with tf.GradientTape() as tape:
+    with tf.GradientTape() as tape, _moments_for_second_order():
         tape.watch(x)
         value = ops.sum(ops.cast(function(x), "float32"))
     return tape.gradient(value, x, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+
+
+@contextmanager
+def _moments_for_second_order() -> Iterator[None]:
+    """Let `tf.nn.moments` be differentiable twice while a pass is traced whose gradient is differentiated again.
+
+    TensorFlow's own detaches the mean in the variance. The first derivative does not see that, since the
+    deviations from a mean sum to zero; the second comes out wrong, without a word, in every BatchNormalization
+    and GroupNormalization of a gradient penalty. Keras offers no other place to mend it.
+    """
+    original = tf.nn.moments
+
+    def moments(x: Any, axes: Any, shift: Any = None, keepdims: bool = False, name: Any = None) -> tuple[Any, Any]:
+        mean = tf.reduce_mean(x, axes, keepdims=True)
+        variance = tf.reduce_mean(tf.math.squared_difference(x, mean), axes, keepdims=keepdims)
+        return (mean if keepdims else tf.squeeze(mean, axes)), variance
+
+    tf.nn.moments = moments
+    try:
+        yield
+    finally:
+        tf.nn.moments = original
 
 
 def conv_transpose(inputs: Any, kernel: Any, **options: Any) -> Any:

@@ -134,9 +134,7 @@ class Checkpoint(RunCallback):
         if self.monitor not in logs:
             if self.monitor.startswith("val_") and not any(name.startswith("val_") for name in logs):
                 return False  # this epoch had no validation
-            raise ValueError(
-                f"Checkpoint(monitor={self.monitor!r}) is not among the logs: {', '.join(logs)}."
-            )
+            raise ValueError(f"Checkpoint(monitor={self.monitor!r}) is not among the logs: {', '.join(logs)}.")
         value = logs[self.monitor]
         sign = 1.0 if self.mode == "min" else -1.0
         if not math.isfinite(value) or sign * value >= sign * self._best.get("value", sign * math.inf):

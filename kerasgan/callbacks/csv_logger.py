@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from kerasgan.callbacks.base import RunCallback
-from kerasgan.callbacks.files import replace_file
 from kerasgan.callbacks.logs import global_step, reading_order
+from kerasgan.checkpoints import write_atomically
 
 LEADING = ("epoch", "step", "wall_seconds")
 
@@ -82,4 +82,5 @@ class CSVLogger(RunCallback):
         writer = csv.DictWriter(buffer, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-        replace_file(self.place, buffer.getvalue().encode())
+        self.place.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(self.place, buffer.getvalue().encode())

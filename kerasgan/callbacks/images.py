@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kerasgan.callbacks.files import replace_file
+from kerasgan.checkpoints import write_atomically
 
 WIDTH = 800  # pixels, at most, unless the images are larger themselves
 GAP = 2  # pixels, also around the grid
@@ -77,9 +77,8 @@ def save_png(path: str | Path, array: npt.NDArray[np.uint8]) -> None:
     if pixels.ndim == 3 and pixels.shape[-1] == 1:
         pixels = pixels[..., 0]  # (height, width), which is what PIL takes for grey
     if pixels.ndim != 2 and not (pixels.ndim == 3 and pixels.shape[-1] == 3):
-        raise ValueError(
-            f"array has shape {pixels.shape}; give (height, width, channels) with 1 or 3 channels."
-        )
+        raise ValueError(f"array has shape {pixels.shape}; give (height, width, channels) with 1 or 3 channels.")
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, format="PNG", optimize=True)
-    replace_file(Path(path), buffer.getvalue())
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, buffer.getvalue())

@@ -134,9 +134,7 @@ def _bar(progress: Progress, length: int, ascii_only: bool) -> Line:
 
 def _metrics(progress: Progress, detail: Detail) -> Line:
     training = {name: value for name, value in progress.logs.items() if not name.startswith("val_")}
-    validation = {
-        name.removeprefix("val_"): progress.logs[name] for name in progress.logs if name not in training
-    }
+    validation = {name.removeprefix("val_"): progress.logs[name] for name in progress.logs if name not in training}
     names = reading_order({**training, **validation}, progress.players)
     line: Line = []
     for name, label in zip(names, _labels(names, detail), strict=True):

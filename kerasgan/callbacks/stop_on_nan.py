@@ -77,7 +77,5 @@ class StopOnNaN(keras.callbacks.Callback):
 
 def _non_finite(logs: dict[str, float] | None) -> dict[str, float]:
     return {
-        name: value
-        for name, value in (logs or {}).items()
-        if isinstance(value, float) and not math.isfinite(value)
+        name: value for name, value in (logs or {}).items() if isinstance(value, float) and not math.isfinite(value)
     }

@@ -1,7 +1,8 @@
-"""Checkpoints: `state` is what must be saved, `store` is how bytes reach the disk."""
+"""Checkpoints: `state` is what must be saved, `store` keeps it; `format`, `files` and `moves` are its means."""
 
+from kerasgan.checkpoints.files import remove_temporaries, write_atomically
 from kerasgan.checkpoints.state import StateError, capture, named_variables, restore
-from kerasgan.checkpoints.store import Checkpoint, CheckpointError, CheckpointStore, write_atomically
+from kerasgan.checkpoints.store import Checkpoint, CheckpointError, CheckpointStore
 
 __all__ = [
     "Checkpoint",
@@ -10,6 +11,7 @@ __all__ = [
     "StateError",
     "capture",
     "named_variables",
+    "remove_temporaries",
     "restore",
     "write_atomically",
 ]

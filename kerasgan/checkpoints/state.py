@@ -96,9 +96,7 @@ def restore(model: keras.Model, arrays: dict[str, Array]) -> None:
 def _fitted(name: str, array: Array, variable: Any) -> Array:
     """Return `array` in the dtype of `variable`, having checked that nothing is lost."""
     if tuple(array.shape) != tuple(variable.shape):
-        raise StateError(
-            f"{name} was saved with shape {tuple(array.shape)}, the model has {tuple(variable.shape)}."
-        )
+        raise StateError(f"{name} was saved with shape {tuple(array.shape)}, the model has {tuple(variable.shape)}.")
     wanted = np.dtype(getattr(ml_dtypes, variable.dtype, variable.dtype))  # NumPy has no bfloat16
     if array.dtype.kind in "iu" and wanted.kind in "iu":
         limits = np.iinfo(wanted)

@@ -22,9 +22,7 @@ def read_digits() -> Arrays:
     images, labels = load_digits(return_X_y=True)
     enlarged = np.stack([_enlarge(image) for image in images.reshape(-1, 8, 8)])
     labels = labels.astype(np.int32)
-    train, test = train_test_split(
-        np.arange(len(labels)), test_size=_TEST_COUNT, stratify=labels, random_state=0
-    )
+    train, test = train_test_split(np.arange(len(labels)), test_size=_TEST_COUNT, stratify=labels, random_state=0)
     train.sort()
     test.sort()
     return Arrays(enlarged[train], labels[train], enlarged[test], labels[test], tuple("0123456789"))

@@ -57,17 +57,13 @@ def draw_examples(path: Path, name: str, class_names: Sequence[str] | None, batc
         for column, image in enumerate(examples):
             extent = (column * step, column * step + 1, row * step + 1, row * step)
             shown = image[..., 0] if channels == 1 else image
-            axes.imshow(
-                shown, cmap="gray", vmin=0, vmax=255, extent=extent, aspect="auto", interpolation="nearest"
-            )
+            axes.imshow(shown, cmap="gray", vmin=0, vmax=255, extent=extent, aspect="auto", interpolation="nearest")
     axes.set(xlim=(0, _COLUMNS * step), ylim=(len(rows) * step, 0))  # Each imshow moved them.
     if class_names is not None:
         _label_rows(axes, [(title, count) for title, _, count in rows], step)
     facts = f"{batches.num_examples:,} training images, {height} x {width} x {channels}"
     if class_names is not None:
-        facts += f", {len(class_names)} classes" + (
-            f" (the first {_ROWS} shown)" if len(class_names) > _ROWS else ""
-        )
+        facts += f", {len(class_names)} classes" + (f" (the first {_ROWS} shown)" if len(class_names) > _ROWS else "")
     edge = 0.35 / size[0]
     # No mathtext: a `$` in a name is a dollar sign.
     figure.text(edge, 1 - 0.42 / size[1], name, fontsize=17, fontweight="bold", color=_INK, parse_math=False)

@@ -54,7 +54,5 @@ def folder_entries(folder: Path) -> list[Path]:
     try:
         names = sorted(os.listdir(folder))
     except OSError as error:
-        raise DataError(
-            f"{folder}: cannot be listed ({error.strerror}); it must be a folder you may read."
-        ) from error
+        raise DataError(f"{folder}: cannot be listed ({error.strerror}); it must be a folder you may read.") from error
     return [folder / name for name in names if not name.startswith(".")]

@@ -37,9 +37,7 @@ def read_image_folder(folder: Path) -> Arrays:
     if flat:
         return Arrays(read_pictures(flat))
     if not class_folders:
-        raise DataError(
-            f"{folder}: holds no images ({', '.join(SUFFIXES)}) and no folders of images; add some."
-        )
+        raise DataError(f"{folder}: holds no images ({', '.join(SUFFIXES)}) and no folders of images; add some.")
     paths: list[Path] = []
     labels: list[int] = []
     for label, class_folder in enumerate(class_folders):
@@ -60,9 +58,7 @@ def _images_of_class(folder: Path) -> Sequence[Path]:
             f"{deeper[0]}: is a folder in a class folder; give the folder whose sub-folders are the classes."
         )
     if not images:
-        raise DataError(
-            f"{folder}: this class holds no images ({', '.join(SUFFIXES)}); add some or remove the folder."
-        )
+        raise DataError(f"{folder}: this class holds no images ({', '.join(SUFFIXES)}); add some or remove the folder.")
     return images
 
 

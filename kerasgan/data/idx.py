@@ -50,15 +50,11 @@ def read_idx(path: Path, rank: int) -> Pixels:
             # One byte more than promised shows that bytes trail, and bounds what a gzip bomb inflates to.
             content = _read_at_most(stream, promised + 1)
     except gzip.BadGzipFile as error:
-        raise DataError(
-            f"{path}: is not valid gzip ({error}); compress it with gzip, or drop .gz."
-        ) from error
+        raise DataError(f"{path}: is not valid gzip ({error}); compress it with gzip, or drop .gz.") from error
     except (EOFError, zlib.error) as error:
         raise DataError(f"{path}: damaged gzip ({error}); copy or download it again.") from error
     except OSError as error:
-        raise DataError(
-            f"{path}: cannot be read ({error.strerror}); check its permissions and the disk."
-        ) from error
+        raise DataError(f"{path}: cannot be read ({error.strerror}); check its permissions and the disk.") from error
     if len(content) < promised:
         raise DataError(
             f"{path}: truncated; its header promises {promised:,} bytes, {len(content):,} follow; "

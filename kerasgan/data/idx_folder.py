@@ -55,9 +55,7 @@ def _read_pair(folder: Path, split: str) -> tuple[Pixels, Pixels]:
     for kind, rank in (("images", 3), ("labels", 1)):
         path = _find(folder, f"{split}-{kind}", rank)
         if path is None:
-            raise DataError(
-                f"{folder}: {split}-{kind}-idx{rank}-ubyte[.gz] is missing; put it next to the others."
-            )
+            raise DataError(f"{folder}: {split}-{kind}-idx{rank}-ubyte[.gz] is missing; put it next to the others.")
         paths.append(path)
     images, labels = read_idx(paths[0], 3), read_idx(paths[1], 1)
     if len(images) != len(labels):

@@ -36,9 +36,7 @@ def as_images(images: npt.ArrayLike, where: str) -> AnyArray:
             "expected (count, height, width) or (count, height, width, channels) with 1 or 3 channels, last."
         )
     if array.size == 0:
-        raise DataError(
-            f"{where}: images have shape {np.shape(images)}, so there are none; every size must be >= 1."
-        )
+        raise DataError(f"{where}: images have shape {np.shape(images)}, so there are none; every size must be >= 1.")
     return array
 
 
@@ -68,9 +66,7 @@ def as_uint8(images: AnyArray, where: str, *, also: AnyArray | None = None) -> P
     low, high = _extremes(images)
     if images.dtype.kind in "ui":
         if low < 0 or high > 255:
-            raise DataError(
-                f"{where}: {images.dtype} images span {low:g} to {high:g}; integers must lie in 0..255."
-            )
+            raise DataError(f"{where}: {images.dtype} images span {low:g} to {high:g}; integers must lie in 0..255.")
         return images.astype(np.uint8)
     if also is not None and also.dtype.kind == "f":
         other_low, other_high = _extremes(also)
@@ -127,6 +123,4 @@ def _float_range(low: float, high: float, where: str) -> tuple[float, float]:
         return 0.0, 1.0
     if low >= -_ROUNDING and high <= 255 + _ROUNDING:
         return 0.0, 255.0
-    raise DataError(
-        f"{where}: float images span {low:g} to {high:g}; they must lie in [0, 1], [-1, 1] or [0, 255]."
-    )
+    raise DataError(f"{where}: float images span {low:g} to {high:g}; they must lie in [0, 1], [-1, 1] or [0, 255].")

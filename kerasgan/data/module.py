@@ -133,9 +133,7 @@ class DataModule:
             for name, batches in self.splits.items():
                 for array in (batches.images, batches.labels):
                     # Shapes count too: the same bytes may be 28x28 or 14x56.
-                    digest.update(
-                        f"{name} {'none' if array is None else (array.shape, array.dtype.str)};".encode()
-                    )
+                    digest.update(f"{name} {'none' if array is None else (array.shape, array.dtype.str)};".encode())
                     if array is not None:
                         digest.update(np.ascontiguousarray(array).data)
             self._fingerprint = digest.hexdigest()
@@ -156,8 +154,7 @@ def _matching_images(
     test = as_images(test_images, f"{name} test")
     if test.shape[1:] != train.shape[1:]:
         raise DataError(
-            f"{name} test: images are {test.shape[1:]}, those of train {train.shape[1:]}; "
-            "they must have one shape."
+            f"{name} test: images are {test.shape[1:]}, those of train {train.shape[1:]}; they must have one shape."
         )
     return as_uint8(train, f"{name} train", also=test), as_uint8(test, f"{name} test", also=train)
 
@@ -168,9 +165,7 @@ def _matching_labels(
     labelled = [where for where, (labels, _) in given.items() if labels is not None]
     if not labelled:
         if class_names is not None:
-            raise DataError(
-                f"{name}: class_names are given but no labels; pass labels or leave class_names out."
-            )
+            raise DataError(f"{name}: class_names are given but no labels; pass labels or leave class_names out.")
         return [None] * len(given), None
     for where in given:
         if where not in labelled:

@@ -76,9 +76,7 @@ def _read_member(archive: zipfile.ZipFile, key: str, path: Path, size: int) -> A
     where = f"{path} [{key}]"
     member = archive.getinfo(f"{key}.npy")
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise DataError(
-            f"{where}: compression method {member.compress_type}; write it with numpy.savez_compressed."
-        )
+        raise DataError(f"{where}: compression method {member.compress_type}; write it with numpy.savez_compressed.")
     # The sizes in a zip directory are claims too: no member unpacks to more than the whole file can hold.
     if member.file_size > size * MAX_DEFLATE_RATIO:
         raise DataError(f"{where}: claims {member.file_size:,} bytes in a file of {size:,}; write it again.")
@@ -102,9 +100,7 @@ def _check_header(stream: IO[bytes], size: int, where: str) -> None:
     shape, _, dtype = readers[version](stream)
     if dtype.kind not in "buif":
         what = "pickled objects" if dtype.hasobject else f"dtype {np.dtype(dtype)}"
-        raise DataError(
-            f"{where}: holds {what}, which is not numbers; save images as uint8 and labels as integers."
-        )
+        raise DataError(f"{where}: holds {what}, which is not numbers; save images as uint8 and labels as integers.")
     promised, held = math.prod(shape) * dtype.itemsize, size - stream.tell()
     if promised != held:
         raise DataError(f"{where}: its header promises {promised:,} bytes, {held:,} follow; write it again.")

@@ -33,9 +33,7 @@ def whole_number(value: int, option: str, *, least: int) -> int:
     return number
 
 
-def hold_out(
-    count: int, val_size: int | float, seed: int
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def hold_out(count: int, val_size: int | float, seed: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Choose which training examples are kept for validation.
 
     Args:
@@ -56,14 +54,10 @@ def hold_out(
             )
         kept = round(count * val_size)
         if val_size > 0 and kept == 0:
-            raise DataError(
-                f"val_size is {val_size}, which is no image at all of {count:,}; choose a larger fraction."
-            )
+            raise DataError(f"val_size is {val_size}, which is no image at all of {count:,}; choose a larger fraction.")
     else:
         kept = whole_number(val_size, "val_size", least=0)
     if kept >= count:
-        raise DataError(
-            f"val_size is {val_size} of {count:,} training images; choose fewer, so that some are left."
-        )
+        raise DataError(f"val_size is {val_size} of {count:,} training images; choose fewer, so that some are left.")
     shuffled = np.random.default_rng([seed, 0, _VALIDATION_STREAM]).permutation(count)
     return np.sort(shuffled[kept:]), np.sort(shuffled[:kept])

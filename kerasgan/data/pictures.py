@@ -91,8 +91,6 @@ def _opened(path: Path) -> "Iterator[Image.Image]":
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise DataError(f"{path}: is over 64 megapixels ({error}); make it smaller.") from error
     except UnidentifiedImageError as error:
-        raise DataError(
-            f"{path}: is not a PNG, JPEG, BMP or WebP image, whatever its name; save it as one."
-        ) from error
+        raise DataError(f"{path}: is not a PNG, JPEG, BMP or WebP image, whatever its name; save it as one.") from error
     except _DAMAGED as error:
         raise DataError(f"{path}: cannot be decoded ({error}); copy or save it again.") from error

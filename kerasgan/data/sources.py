@@ -78,9 +78,7 @@ def load(
     )
 
 
-def _read(
-    name_or_path: str | os.PathLike[str], data_dir: str | os.PathLike[str] | None
-) -> tuple[str, Arrays]:
+def _read(name_or_path: str | os.PathLike[str], data_dir: str | os.PathLike[str] | None) -> tuple[str, Arrays]:
     known = name_or_path.replace("-", "_") if isinstance(name_or_path, str) else None
     if known == "digits":
         return known, read_digits()
@@ -96,9 +94,7 @@ def _read(
         RuntimeError,
         ValueError,
     ) as error:  # Too long, a loop of links, no such user, a null byte.
-        raise DataError(
-            f"{shown}: cannot be looked at ({error}); give a name or a path that exists."
-        ) from error
+        raise DataError(f"{shown}: cannot be looked at ({error}); give a name or a path that exists.") from error
     if is_folder and shown:
         return path.name, read_idx_folder(path) if holds_idx(path) else read_image_folder(path)
     if exists and path.suffix == ".npz":
@@ -128,9 +124,7 @@ def _find_idx_folder(name: str, root: Path, origin: str) -> Path:
         if folder.is_dir() and holds_idx(folder):
             other = folder.resolve().name.replace("-", "_")
             if other in KNOWN_NAMES and other != name:
-                raise DataError(
-                    f"{folder}: {origin} holds {other}, but {name} was asked for; name one of the two."
-                )
+                raise DataError(f"{folder}: {origin} holds {other}, but {name} was asked for; name one of the two.")
             return folder
     raise DataError(
         f"{root}: {origin} holds no IDX files of {name}; put train-images-idx3-ubyte[.gz] and the others "

@@ -46,10 +46,7 @@ def summarize(name: str, class_names: Sequence[str] | None, splits: Mapping[str,
 
 def _class_rows(class_names: Sequence[str], splits: Mapping[str, Batches]) -> list[str]:
     counts = [_counts(batches) for batches in splits.values()]
-    rows = [
-        _row(name, [f"{count[label]:,}" for count in counts])
-        for label, name in enumerate(class_names[:_ROWS])
-    ]
+    rows = [_row(name, [f"{count[label]:,}" for count in counts]) for label, name in enumerate(class_names[:_ROWS])]
     if len(class_names) > _ROWS:
         rest = [f"{sum(count[_ROWS:]):,}" for count in counts]
         rows.append(_row(f"and {len(class_names) - _ROWS} more", rest))
@@ -69,9 +66,7 @@ def _balance(counts: Sequence[int]) -> str:
 
 
 def _row(title: str, cells: Sequence[str]) -> str:
-    return f"{_shorten(printable(title), _NAME_WIDTH):<{_NAME_WIDTH}}" + "".join(
-        f"{cell:>14}" for cell in cells
-    )
+    return f"{_shorten(printable(title), _NAME_WIDTH):<{_NAME_WIDTH}}" + "".join(f"{cell:>14}" for cell in cells)
 
 
 def _shorten(text: str, width: int) -> str:

@@ -29,8 +29,6 @@ class Conv2DTranspose(keras.layers.Conv2DTranspose):
             data_format=self.data_format,
         )
         if self.use_bias:
-            shape = (
-                (1, 1, 1, self.filters) if self.data_format == "channels_last" else (1, self.filters, 1, 1)
-            )
+            shape = (1, 1, 1, self.filters) if self.data_format == "channels_last" else (1, self.filters, 1, 1)
             outputs = ops.add(outputs, ops.reshape(self.bias, shape))
         return outputs if self.activation is None else self.activation(outputs)

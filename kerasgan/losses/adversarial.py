@@ -138,10 +138,6 @@ def adversarial_loss(name: str) -> AdversarialLoss:
 
 def _require_same_shape(real_logits: Any, fake_logits: Any) -> None:
     real, fake = tuple(real_logits.shape), tuple(fake_logits.shape)
-    known = len(real) == len(fake) and all(
-        None in pair or pair[0] == pair[1] for pair in zip(real, fake, strict=True)
-    )
+    known = len(real) == len(fake) and all(None in pair or pair[0] == pair[1] for pair in zip(real, fake, strict=True))
     if not known:
-        raise ValueError(
-            f"real_logits {real} and fake_logits {fake} differ in shape; score as many of each, alike."
-        )
+        raise ValueError(f"real_logits {real} and fake_logits {fake} differ in shape; score as many of each, alike.")

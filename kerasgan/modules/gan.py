@@ -82,12 +82,8 @@ class GAN(Module):
         Reference:
             TensorFlow tutorial "Deep Convolutional Generative Adversarial Network".
         """
-        gan = cls(
-            dcgan.generator(image_shape, latent_dim), dcgan.discriminator(image_shape, dropout), **options
-        )
-        gan.compile(
-            optimizer={"generator": keras.optimizers.Adam(1e-4), "discriminator": keras.optimizers.Adam(1e-4)}
-        )
+        gan = cls(dcgan.generator(image_shape, latent_dim), dcgan.discriminator(image_shape, dropout), **options)
+        gan.compile(optimizer={"generator": keras.optimizers.Adam(1e-4), "discriminator": keras.optimizers.Adam(1e-4)})
         return gan
 
     @property
@@ -108,21 +104,27 @@ class GAN(Module):
     def training_step(self, batch: Any) -> None:
         """Update both players once from one forward pass."""
         images = self._images(batch)
-        self.minimize(lambda: self.losses_of(images, training=True))
+        latents = self.sample_latents(ops.shape(images)[0])
+        self.minimize(lambda: self.losses_of(images, latents, training=True))
 
     def validation_step(self, batch: Any) -> None:
         """Log both losses on images that were not trained on, with dropout off."""
-        for player, loss in self.losses_of(self._images(batch), training=False).items():
+        images = self._images(batch)
+        # The same latents for every batch and epoch: losses compare, and validating draws nothing from the stream
+        # that training draws from.
+        latents = keras.random.normal((ops.shape(images)[0], self.latent_dim), seed=0)
+        for player, loss in self.losses_of(images, latents, training=False).items():
             self.log(f"{player}_loss", loss)
 
-    def losses_of(self, images: Any, training: bool) -> dict[str, Any]:
-        """Score `images` and as many fakes, and return each player's scalar loss.
+    def losses_of(self, images: Any, latents: Any, training: bool) -> dict[str, Any]:
+        """Score images and fakes, and return each player's scalar loss.
 
         Args:
             images: `(batch, height, width, channels)` in [-1, 1].
+            latents: `(batch, latent_dim)`, of the fakes.
             training: Whether Dropout and BatchNormalization act as in training.
         """
-        fakes = self.generator(self.sample_latents(ops.shape(images)[0]), training=training)
+        fakes = self.generator(latents, training=training)
         real_logits = self.discriminator(images, training=training)
         fake_logits = self.discriminator(fakes, training=training)
         return {
@@ -134,7 +136,7 @@ class GAN(Module):
         """Draw `(count, latent_dim)` latents from a standard normal distribution for one training step."""
         return keras.random.normal((count, self.latent_dim), seed=self.seed_generator)
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
         """Turn latents `(batch, latent_dim)` into images."""
         return self.generator(inputs, training=training)
 
@@ -158,9 +160,7 @@ class GAN(Module):
             latents = np.random.default_rng(seed).standard_normal((count, self.latent_dim))
         latents = np.asarray(latents, "float32")
         if latents.ndim != 2 or latents.shape[1] != self.latent_dim:
-            raise ValueError(
-                f"latents have shape {latents.shape}; this generator takes (count, {self.latent_dim})."
-            )
+            raise ValueError(f"latents have shape {latents.shape}; this generator takes (count, {self.latent_dim}).")
         images = self.generator.predict(latents, batch_size=min(len(latents), 256), verbose=0)
         return np.asarray(images, "float32")
 
@@ -182,9 +182,7 @@ class GAN(Module):
             White, Sampling Generative Networks (arXiv:1609.04468), section 2.1.
         """
         if rows < 1 or steps < 2:
-            raise ValueError(
-                f"rows is {rows} and steps {steps}; an interpolation needs 1 row and 2 steps at least."
-            )
+            raise ValueError(f"rows is {rows} and steps {steps}; an interpolation needs 1 row and 2 steps at least.")
         start, end = np.random.default_rng(seed).standard_normal((2, rows, 1, self.latent_dim))
         lengths = np.linalg.norm(start, axis=-1, keepdims=True) * np.linalg.norm(end, axis=-1, keepdims=True)
         angle = np.arccos(np.clip(np.sum(start * end, axis=-1, keepdims=True) / lengths, -1.0, 1.0))

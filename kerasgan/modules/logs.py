@@ -33,9 +33,7 @@ class LogMeans(keras.metrics.Metric):
         """
         if name not in self._places:
             if len(self._places) == self.CAPACITY:
-                raise ValueError(
-                    f"log({name!r}, ...) is one name too many; a module may log {self.CAPACITY}."
-                )
+                raise ValueError(f"log({name!r}, ...) is one name too many; a module may log {self.CAPACITY}.")
             self._places[name] = len(self._places)
         if name not in self._phases[self.phase]:
             self._phases[self.phase].append(name)

@@ -34,6 +34,12 @@ class Module(keras.Model):
         >>> model.fit(images, epochs=10)
     """
 
+    # Keras has no types; mypy needs to be told what its base classes set.
+    built: bool
+    train_function: Any
+    test_function: Any
+    predict_function: Any
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._logs = LogMeans()
@@ -53,9 +59,7 @@ class Module(keras.Model):
 
     def validation_step(self, batch: Any) -> None:
         """Judge one batch without training: `log` what should be seen, with a `val_` prefix in `fit`."""
-        raise TypeError(
-            f"{type(self).__name__} defines no validation_step(batch), so it cannot be evaluated."
-        )
+        raise TypeError(f"{type(self).__name__} defines no validation_step(batch), so it cannot be evaluated.")
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """Map inputs to outputs, where a module has such a thing. Override this to use `predict`."""
@@ -196,9 +200,7 @@ class Module(keras.Model):
         self._has_minimized = False
         self.training_step(self._unpack(data))
         if not self._has_minimized:
-            raise ValueError(
-                f"{type(self).__name__}.training_step called no self.minimize(...), so nothing trains."
-            )
+            raise ValueError(f"{type(self).__name__}.training_step called no self.minimize(...), so nothing trains.")
         self.optimizer.iterations.assign_add(1)
         return self.get_metrics_result()
 
@@ -253,9 +255,7 @@ class Module(keras.Model):
 
     def _networks(self) -> list[str]:
         return [
-            name
-            for name, value in vars(self).items()
-            if isinstance(value, keras.Layer) and not name.startswith("_")
+            name for name, value in vars(self).items() if isinstance(value, keras.Layer) and not name.startswith("_")
         ]
 
     def _variables_of(self, player: str) -> list[Any]:
@@ -286,9 +286,7 @@ class Module(keras.Model):
                 )
         players = {player: keras.optimizers.get(value) for player, value in optimizer.items()}
         if len({id(value) for value in players.values()}) < len(players):
-            raise ValueError(
-                f"Players {list(players)} share an optimizer; each needs an instance of its own."
-            )
+            raise ValueError(f"Players {list(players)} share an optimizer; each needs an instance of its own.")
         return {player: self._with_loss_scale(value) for player, value in players.items()}
 
     def _with_loss_scale(self, optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
@@ -305,9 +303,7 @@ class Module(keras.Model):
                     f"{name} has a loss for {player!r}, which has no optimizer; add it to compile(optimizer=...), "
                     f"which names {self.players}."
                 )
-            raise ValueError(
-                f"{name} has a loss for {player!r}, which is no player; its players are {self.players}."
-            )
+            raise ValueError(f"{name} has a loss for {player!r}, which is no player; its players are {self.players}.")
         loss = ops.convert_to_tensor(loss)
         if len(loss.shape) != 0:
             raise ValueError(

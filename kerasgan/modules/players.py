@@ -20,9 +20,7 @@ class PlayerOptimizers(keras.optimizers.MultiOptimizer):
         optimizers: `{player: optimizer}`, each optimizer an instance of its own.
     """
 
-    def __init__(
-        self, optimizers: dict[str, keras.optimizers.Optimizer], name: str = "player_optimizers"
-    ) -> None:
+    def __init__(self, optimizers: dict[str, keras.optimizers.Optimizer], name: str = "player_optimizers") -> None:
         # MultiOptimizer overwrites its parts' loss scales with its own; a player's is the player's business.
         loss_scales = {player: optimizer.loss_scale_factor for player, optimizer in optimizers.items()}
         super().__init__(dict(optimizers), name=name)
@@ -47,9 +45,7 @@ class PlayerOptimizers(keras.optimizers.MultiOptimizer):
         if self.built:
             return
         if self._variables_of is None:
-            raise ValueError(
-                "PlayerOptimizers belongs to a kg.Module; pass it to compile() of one before use."
-            )
+            raise ValueError("PlayerOptimizers belongs to a kg.Module; pass it to compile() of one before use.")
         for player, optimizer in self.by_player.items():
             owned = self._variables_of(player)
             if not owned:
@@ -62,9 +58,7 @@ class PlayerOptimizers(keras.optimizers.MultiOptimizer):
 
     def apply(self, grads: list[Any], trainable_variables: list[Any] | None = None) -> None:
         """Refuse: gradients belong to players, and `Module.minimize` hands them out."""
-        raise TypeError(
-            "PlayerOptimizers.apply has no meaning; train through Module.minimize in training_step."
-        )
+        raise TypeError("PlayerOptimizers.apply has no meaning; train through Module.minimize in training_step.")
 
     def finalize_variable_values(self, var_list: list[Any]) -> None:
         """Overwrite weights with their moving average where a player's optimizer was made with `use_ema`."""
@@ -105,9 +99,7 @@ class PlayerOptimizers(keras.optimizers.MultiOptimizer):
         return {"optimizers": optimizers, "name": self.name}
 
     @classmethod
-    def from_config(
-        cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
-    ) -> "PlayerOptimizers":
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> "PlayerOptimizers":
         """Rebuild from `get_config`."""
         optimizers = {
             player: keras.saving.deserialize_keras_object(optimizer, custom_objects=custom_objects)

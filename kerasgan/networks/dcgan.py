@@ -83,14 +83,10 @@ def discriminator(image_shape: ImageShape = (28, 28, 1), dropout: float = 0.3) -
 def _check(image_shape: ImageShape) -> tuple[int, int, int]:
     """Return side, channels and how often the side is halved."""
     if len(image_shape) != 3 or image_shape[0] != image_shape[1]:
-        raise ValueError(
-            f"image_shape is {tuple(image_shape)}; a DCGAN makes square images, such as (28, 28, 1)."
-        )
+        raise ValueError(f"image_shape is {tuple(image_shape)}; a DCGAN makes square images, such as (28, 28, 1).")
     side, _, channels = image_shape
     if side % 4 or not 4 <= side <= 128:
-        raise ValueError(
-            f"image_shape is {tuple(image_shape)}; the side must be a multiple of 4 from 4 to 128."
-        )
+        raise ValueError(f"image_shape is {tuple(image_shape)}; the side must be a multiple of 4 from 4 to 128.")
     if channels not in (1, 3):
         raise ValueError(f"image_shape is {tuple(image_shape)}; channels must be 1 (grey) or 3 (colour).")
     halvings = 2

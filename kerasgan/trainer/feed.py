@@ -66,9 +66,7 @@ class Feed:
         """Keep only the first batches of each epoch: a number of them, or a fraction below one."""
         if overfit is not None:
             if not isinstance(self.train, Batches):
-                raise ValueError(
-                    "overfit_batches needs a kg.data.DataModule, which can repeat its first batches."
-                )
+                raise ValueError("overfit_batches needs a kg.data.DataModule, which can repeat its first batches.")
             same = self.train.unshuffled().limited(overfit)
             return replace(self, train=same, validation=None if self.validation is None else same)
         limited = replace(self)

@@ -37,9 +37,7 @@ def load_run(run_dir: str | Path, step: int | None = None) -> Any:
     else:
         found = run.store.newest_good()
         if found is None:
-            raise CheckpointError(
-                f"{run.path} has no checkpoint yet; train it with kg.callbacks.Checkpoint()."
-            )
+            raise CheckpointError(f"{run.path} has no checkpoint yet; train it with kg.callbacks.Checkpoint().")
         checkpoint, _ = found
     restore(module, checkpoint.arrays)
     return module

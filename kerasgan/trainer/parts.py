@@ -52,9 +52,7 @@ def fit_in_parts(
     if start.batch and isinstance(feed.train, Batches):
         parts.end = False
         parts.set_params({**parts.params, "steps": steps - start.batch if steps else None})
-        module.fit(
-            **feed.fit_arguments(start), **options, initial_epoch=start.epoch, epochs=start.epoch + 1
-        )
+        module.fit(**feed.fit_arguments(start), **options, initial_epoch=start.epoch, epochs=start.epoch + 1)
         parts.begin, parts.end = False, True
         parts.set_params({**parts.params, "steps": steps})
         start = Position(start.epoch + 1)

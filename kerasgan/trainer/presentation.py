@@ -80,10 +80,11 @@ def _show(rows: Mapping[str, Any]) -> None:
 
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     table.add_column(style="dim", no_wrap=True)
-    table.add_column(overflow="fold")
+    table.add_column(no_wrap=True)
     for name, value in rows.items():
         table.add_row(name, Text(str(value)))
     console = Console(highlight=False)
     console.print()
-    console.print(table)
+    # Soft: a path that is broken into lines cannot be copied.
+    console.print(table, soft_wrap=True)
     console.print()

@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from kerasgan.checkpoints import CheckpointStore, write_atomically
+from kerasgan.checkpoints import CheckpointStore, remove_temporaries, write_atomically
 from kerasgan.layers import to_stock
 
 
@@ -32,7 +32,7 @@ class RunDirectory:
         self.store = CheckpointStore(self.path / "checkpoints")
 
     def open(self, resume: bool) -> None:
-        """Make the directory, or go into the one that is there to resume.
+        """Make the directory, or go into the one that is there to resume and delete what a kill left half written.
 
         Raises:
             RunExistsError: It holds a run and `resume` is False, or holds none and `resume` is True.
@@ -48,6 +48,10 @@ class RunDirectory:
                 "(resume=True, --resume) or choose another directory (--run-dir)."
             )
         self.path.mkdir(parents=True, exist_ok=True)
+        if resume:
+            # Not in checkpoints/: the store does that itself, before it saves.
+            for directory in (self.path, self.samples):
+                remove_temporaries(directory)
 
     def write_json(self, file: Path, content: dict[str, Any]) -> None:
         """Write one of the JSON files, whole or not at all."""
@@ -62,9 +66,7 @@ class RunDirectory:
         try:
             return dict(json.loads(self.config_file.read_bytes()))
         except FileNotFoundError:
-            raise RunExistsError(
-                f"{self.path} holds no run: it has no config.json; name a run directory."
-            ) from None
+            raise RunExistsError(f"{self.path} holds no run: it has no config.json; name a run directory.") from None
 
     def export(self, name: str, network: keras.Model) -> Path:
         """Write `<name>.keras`, which loads in any project with `keras.saving.load_model` alone."""

@@ -17,9 +17,7 @@ class Interrupted(Exception):
 
     def __init__(self, number: int, saved: bool) -> None:
         self.signal = signal.Signals(number)
-        state = (
-            "the state is saved; resume to go on" if saved else "nothing was saved: the run has no Checkpoint"
-        )
+        state = "the state is saved; resume to go on" if saved else "nothing was saved: the run has no Checkpoint"
         super().__init__(f"Stopped by {self.signal.name}: {state}.")
 
 

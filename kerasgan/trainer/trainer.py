@@ -177,13 +177,9 @@ class Trainer:
         steps = {} if feed.train_limit is None else {"steps": feed.train_limit}
         return module.predict(arguments["x"], batch_size=arguments.get("batch_size"), verbose=0, **steps)
 
-    def _evaluate(
-        self, module: keras.Model, data: Any, split: str, batch_size: int | None
-    ) -> dict[str, float]:
+    def _evaluate(self, module: keras.Model, data: Any, split: str, batch_size: int | None) -> dict[str, float]:
         feed = self._split_feed(module, data, split, batch_size)
-        arguments = {
-            name: value for name, value in feed.fit_arguments().items() if name in ("x", "y", "batch_size")
-        }
+        arguments = {name: value for name, value in feed.fit_arguments().items() if name in ("x", "y", "batch_size")}
         return dict(module.evaluate(**arguments, steps=feed.train_limit, verbose=0, return_dict=True))
 
     def _split_feed(self, module: keras.Model, data: Any, split: str, batch_size: int | None) -> Feed:
@@ -198,9 +194,7 @@ class Trainer:
 
     def _check_module(self, module: keras.Model) -> None:
         if not getattr(module, "compiled", False):
-            raise ValueError(
-                f"{type(module).__name__} is not compiled; call compile(optimizer=...) before fit."
-            )
+            raise ValueError(f"{type(module).__name__} is not compiled; call compile(optimizer=...) before fit.")
         if self.precision is not None and module.dtype_policy.name != self.precision:
             raise ValueError(
                 f"precision is {self.precision}, but the module was built in {module.dtype_policy.name}; make the "
@@ -285,9 +279,7 @@ class Trainer:
             raise ValueError(f"precision is {self.precision!r}; choose one of {', '.join(PRECISIONS)}.")
 
     def _options(self) -> dict[str, Any]:
-        names = [
-            name for name in inspect.signature(type(self)).parameters if name not in ("run_dir", "callbacks")
-        ]
+        names = [name for name in inspect.signature(type(self)).parameters if name not in ("run_dir", "callbacks")]
         return {name: getattr(self, name) for name in names}
 
 

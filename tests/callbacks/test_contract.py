@@ -9,9 +9,7 @@ from kerasgan import callbacks
 MAKE = {
     "CSVLogger": lambda path: callbacks.CSVLogger(path / "metrics.csv"),
     "ImageGrid": lambda path: callbacks.ImageGrid(path / "samples", count=4),
-    "ImageGrid with TensorBoard": lambda path: callbacks.ImageGrid(
-        path / "samples", count=4, log_dir=path / "tb"
-    ),
+    "ImageGrid with TensorBoard": lambda path: callbacks.ImageGrid(path / "samples", count=4, log_dir=path / "tb"),
     "ProgressBar": lambda path: callbacks.ProgressBar(images_per_epoch=32),
     "StopOnNaN": lambda path: callbacks.StopOnNaN(),
     "TensorBoard": lambda path: callbacks.TensorBoard(path / "tb", hyperparameters={"a": 1}, text={"b": "c"}),

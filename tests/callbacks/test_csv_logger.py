@@ -77,3 +77,8 @@ def test_append_refuses_a_file_of_another_kind(fit, tmp_path):
     with pytest.raises(ValueError, match=r"metrics\.csv has no column 'epoch'"):
         fit([CSVLogger(tmp_path / "metrics.csv", append=True)])
     assert (tmp_path / "metrics.csv").read_text() == "name,price\nbread,3\n"
+
+
+def test_missing_directories_are_made_and_nothing_else_is_left(fit, tmp_path):
+    fit([CSVLogger(tmp_path / "runs" / "new" / "metrics.csv")])
+    assert [path.name for path in (tmp_path / "runs" / "new").iterdir()] == ["metrics.csv"]

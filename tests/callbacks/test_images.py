@@ -1,3 +1,5 @@
+import errno
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -35,9 +37,7 @@ def test_a_row_that_is_not_full_ends_in_gap():
     ("count", "shape", "columns"), [(64, (8, 8), 8), (10, (8, 8), 4), (16, (8, 32), 2), (1, (8, 8), 1)]
 )
 def test_a_grid_is_nearly_square(count, shape, columns):
-    np.testing.assert_array_equal(
-        grid(np.zeros((count, *shape, 1))), grid(np.zeros((count, *shape, 1)), columns)
-    )
+    np.testing.assert_array_equal(grid(np.zeros((count, *shape, 1))), grid(np.zeros((count, *shape, 1)), columns))
 
 
 def test_what_is_no_number_is_black_and_what_is_beyond_is_clipped():
@@ -73,8 +73,12 @@ def test_a_png_reads_back_as_it_was(shape, tmp_path):
 def test_a_png_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch):
     save_png(tmp_path / "a.png", np.zeros((2, 2), np.uint8))
     before = (tmp_path / "a.png").read_bytes()
-    monkeypatch.setattr("pathlib.Path.replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
-    with pytest.raises(OSError, match="disk full"):
+
+    def refuse(*_):
+        raise OSError(errno.ENOSPC, "disk full")
+
+    monkeypatch.setattr("os.replace", refuse)
+    with pytest.raises(OSError, match="disk full; free some space"):
         save_png(tmp_path / "a.png", np.ones((2, 2), np.uint8))
     assert (tmp_path / "a.png").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]

@@ -47,9 +47,7 @@ def test_a_summary_of_two_losses_fits_80_columns():
 def test_a_summary_of_two_losses_and_their_validation_fits_80_columns():
     line, detail = summary_line(progress(VALIDATED), 79)
     assert text(line) == "epoch  3/50  gen 0.873 (val 0.912)  disc 1.203 (val 1.180)  1834 img/s  2.1 s"
-    assert text(summary_line(progress(LOSSES), 79, detail)[0]).startswith(
-        "epoch  3/50  gen 0.873  disc 1.203"
-    )
+    assert text(summary_line(progress(LOSSES), 79, detail)[0]).startswith("epoch  3/50  gen 0.873  disc 1.203")
 
 
 def test_a_live_line_of_two_losses_fits_80_columns_with_everything():

@@ -24,9 +24,7 @@ def poisoned(data, step, value=np.nan, batches=32):
 
 @pytest.mark.parametrize("step", [1, 5, 32])
 def test_the_error_names_the_loss_the_step_and_the_epoch(fit, data, step):
-    with pytest.raises(
-        NonFiniteLoss, match=rf"loss is nan.* at step {step} \(epoch 1\): lower the learning"
-    ) as caught:
+    with pytest.raises(NonFiniteLoss, match=rf"loss is nan.* at step {step} \(epoch 1\): lower the learning") as caught:
         fit([StopOnNaN()], **poisoned(data, step))
     assert (caught.value.step, caught.value.epoch) == (step, 1)
     assert set(caught.value.values) == {"loss", "mae"}

@@ -136,9 +136,7 @@ def test_the_real_server_shows_a_run(fit, tmp_path):
     command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(tmp_path / "runs")]
     command += ["--host", "127.0.0.1", "--port", str(port)]
     with (tmp_path / "server.log").open("w") as log:
-        server = subprocess.Popen(
-            command, stdout=log, stderr=log, env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-        )
+        server = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"})
     try:
         address = f"http://127.0.0.1:{port}/data/plugin"
         until = time.monotonic() + 120

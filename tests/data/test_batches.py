@@ -179,9 +179,7 @@ def test_two_fits_of_two_epochs_equal_one_of_four(numbered):
         return history
 
     np.testing.assert_allclose(losses(2, 2), losses(4), rtol=1e-6)
-    assert not np.allclose(
-        losses(4, shuffle=False), losses(4), rtol=1e-6
-    )  # The order does show in the losses.
+    assert not np.allclose(losses(4, shuffle=False), losses(4), rtol=1e-6)  # The order does show in the losses.
 
 
 def test_evaluate_and_predict_see_every_image(numbered):

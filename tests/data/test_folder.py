@@ -157,9 +157,7 @@ def test_a_folder_that_may_not_be_read_is_refused(tmp_path, monkeypatch):
     def refuse(path):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(
-        os, "listdir", refuse
-    )  # Root may read everything, so permissions cannot play the part.
+    monkeypatch.setattr(os, "listdir", refuse)  # Root may read everything, so permissions cannot play the part.
     with pytest.raises(DataError, match=r"cannot be listed \(Permission denied\)"):
         load(tmp_path)
 

@@ -77,17 +77,13 @@ def test_a_folder_without_the_files_is_an_error_and_no_download(tmp_path, monkey
 
 
 def test_a_failed_download_says_what_to_do_in_one_line():
-    with pytest.raises(
-        DataError, match=r"could not download.*pass data_dir, or set KERASGAN_DATA_DIR"
-    ) as caught:
+    with pytest.raises(DataError, match=r"could not download.*pass data_dir, or set KERASGAN_DATA_DIR") as caught:
         load("mnist")
     assert "\n" not in str(caught.value)
 
 
 def test_a_download_is_used_when_no_folder_is_named(monkeypatch, images, labels):
-    monkeypatch.setattr(
-        keras.datasets.fashion_mnist, "load_data", lambda: ((images, labels), (images[:4], labels[:4]))
-    )
+    monkeypatch.setattr(keras.datasets.fashion_mnist, "load_data", lambda: ((images, labels), (images[:4], labels[:4])))
     data = load("fashion_mnist", batch_size=4)
     assert data.class_names[9] == "Ankle boot" and data.test.num_examples == 4
 
@@ -118,7 +114,5 @@ def test_importing_loads_no_backend_and_nothing_slow():
     for file in files:
         for node in ast.parse(file.read_text()).body:  # What functions import later does not count.
             if isinstance(node, ast.Import | ast.ImportFrom):
-                names = (
-                    [node.module or ""] if isinstance(node, ast.ImportFrom) else [a.name for a in node.names]
-                )
+                names = [node.module or ""] if isinstance(node, ast.ImportFrom) else [a.name for a in node.names]
                 assert {name.partition(".")[0] for name in names} <= allowed, file.name

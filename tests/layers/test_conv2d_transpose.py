@@ -10,7 +10,9 @@ from kerasgan import backends
 
 CASES = [
     {"kernel_size": kernel, "strides": strides, "padding": padding, "use_bias": bias}
-    for kernel, strides, padding, bias in itertools.product([(5, 5), (4, 3)], [1, 2, 3], ["same", "valid"], [False, True])
+    for kernel, strides, padding, bias in itertools.product(
+        [(5, 5), (4, 3)], [1, 2, 3], ["same", "valid"], [False, True]
+    )
 ] + [
     {"kernel_size": 5, "strides": 2, "padding": "same", "output_padding": 1},
     {"kernel_size": 3, "strides": 2, "padding": "valid", "output_padding": 1},

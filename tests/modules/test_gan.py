@@ -102,7 +102,10 @@ def test_interpolate_begins_and_ends_with_samples_and_moves_little_by_little():
         (lambda gan: gan.generate(latents=np.zeros((2, 5))), r"shape \(2, 5\); this generator takes \(count, 4\)"),
         (lambda gan: gan.interpolate(steps=1), "rows is 8 and steps 1"),
         (lambda gan: tiny_gan(loss="cross"), "loss 'cross' is unknown; choose one of"),
-        (lambda gan: kg.GAN(tiny_generator(), keras.Sequential([keras.Input((9, 9, 1)), keras.layers.Flatten()])), "build both for one image"),
+        (
+            lambda gan: kg.GAN(tiny_generator(), keras.Sequential([keras.Input((9, 9, 1)), keras.layers.Flatten()])),
+            "build both for one image",
+        ),
     ],
 )
 def test_bad_arguments_are_refused_with_what_would_be_right(call, complaint):

@@ -4,6 +4,7 @@ import pytest
 from keras import ops
 
 import kerasgan as kg
+from kerasgan import backends
 from kerasgan.testing import tiny_discriminator, tiny_images
 
 
@@ -80,7 +81,9 @@ def test_inside_a_loss_the_averages_follow_the_same_rule(training):
     module = Penalised(training)
     weights = [to_numpy(v) for v in module.critic.trainable_variables]
     module.fit(tiny_images(16), batch_size=8, verbose=0)
-    assert any(not np.array_equal(w, to_numpy(v)) for w, v in zip(weights, module.critic.trainable_variables, strict=True))
+    assert any(
+        not np.array_equal(w, to_numpy(v)) for w, v in zip(weights, module.critic.trainable_variables, strict=True)
+    )
     moved = np.abs(to_numpy(module.critic.layers[2].moving_mean)).max() > 0
     assert moved == training
 
@@ -96,8 +99,6 @@ def test_the_gradient_of_a_penalty_agrees_with_finite_differences():
     def forward():
         return ({"critic": penalty()},) * 2
 
-    from kerasgan import backends
-
     _, gradients = backends.player_gradients(forward, {"critic": [kernel]})
     direction = np.random.default_rng(0).standard_normal(kernel.shape).astype("float32")
     value, h = to_numpy(kernel), 1e-3
@@ -108,3 +109,29 @@ def test_the_gradient_of_a_penalty_agrees_with_finite_differences():
     kernel.assign(value)
     analytic = float(np.sum(to_numpy(gradients["critic"][0]) * direction))
     assert analytic == pytest.approx((above - below) / (2 * h), rel=1e-2)
+
+
+@pytest.mark.parametrize(
+    "normalization",
+    [keras.layers.BatchNormalization, lambda: keras.layers.GroupNormalization(2), lambda: None],
+    ids=["batch", "group", "none"],
+)
+def test_second_order_through_a_normalization_agrees_with_finite_differences(normalization):
+    """TensorFlow's tf.nn.moments has a wrong second derivative; without the mend in backends this fails there."""
+    layers = [keras.layers.Dense(8, kernel_initializer=keras.initializers.GlorotUniform(0)), normalization()]
+    layers += [keras.layers.Activation("tanh"), keras.layers.Dense(1, kernel_initializer=keras.initializers.Ones())]
+    network = keras.Sequential([keras.Input((5,)), *(layer for layer in layers if layer is not None)])
+    kernel, x = network.layers[0].kernel, np.random.default_rng(0).standard_normal((6, 5)).astype("float32")
+
+    def penalty():
+        return ops.sum(ops.square(kg.grad(lambda t: network(t, training=True), x)))
+
+    _, gradients = backends.player_gradients(lambda: ({"net": penalty()},) * 2, {"net": [kernel]})
+    direction = np.random.default_rng(1).standard_normal(kernel.shape).astype("float32")
+    value, h = to_numpy(kernel), 1e-2
+    ends = []
+    for sign in (1, -1):
+        kernel.assign(value + sign * h * direction)
+        ends.append(float(to_numpy(penalty())))
+    expected = (ends[0] - ends[1]) / (2 * h)
+    assert float(np.sum(to_numpy(gradients["net"][0]) * direction)) == pytest.approx(expected, rel=2e-2)

@@ -17,7 +17,9 @@ def test_at_28_pixels_the_generator_is_the_workshops():
         "Conv2DTranspose", "BatchNormalization", "LeakyReLU",
         "Conv2DTranspose", "BatchNormalization", "LeakyReLU", "Conv2DTranspose",
     ]  # fmt: skip
-    dense, *convolutions = [layer for layer in generator.layers if "kernel_size" in vars(layer) or hasattr(layer, "units")]
+    dense, *convolutions = [
+        layer for layer in generator.layers if "kernel_size" in vars(layer) or hasattr(layer, "units")
+    ]
     assert dense.units == 7 * 7 * 256
     assert [(c.filters, c.kernel_size, c.strides) for c in convolutions] == [
         (128, (5, 5), (1, 1)), (64, (5, 5), (2, 2)), (1, (5, 5), (2, 2)),

@@ -1,0 +1,93 @@
+"""Write what one backend learns, from weights and noise fixed in NumPy, to an .npz: `python record.py OUT.npz`.
+
+It runs where only the backend of `KERAS_BACKEND` is installed; `test_parity.py` compares two such files.
+"""
+
+import sys
+
+import keras
+import numpy as np
+
+import kerasgan as kg
+from kerasgan.testing import TinyWassersteinGAN
+
+STEPS, BATCH = 50, 16
+
+
+def set_weights_from_numpy(*networks):
+    """Give every network the same weights on any backend; BatchNormalization starts as it always does."""
+    rng = np.random.default_rng(0)
+    for network in networks:
+        for variable in network.trainable_variables:
+            if len(variable.shape) > 1:
+                fan_in = np.prod(variable.shape[:-1])
+                values = rng.standard_normal(variable.shape) / np.sqrt(fan_in)
+                variable.assign(values.astype("float32"))
+
+
+def real_digits(count):
+    """Images of scikit-learn's digits, `(count, 28, 28, 1)`, the same everywhere."""
+    return kg.data.load("digits", batch_size=count).train.unshuffled()[0][0]
+
+
+class FedGAN(kg.GAN):
+    """A GAN whose latents come with the batch."""
+
+    def training_step(self, batch):
+        images, self.fed = batch
+        super().training_step(images)
+
+    def sample_latents(self, count):
+        return self.fed
+
+
+class FedWassersteinGAN(TinyWassersteinGAN):
+    """WGAN-GP, its noise drawn in NumPy and fed with the batch, one array for each time it is asked for."""
+
+    def training_step(self, batch):
+        images, noise = batch
+        self.noise = iter([noise[:, i] for i in range(noise.shape[1])])
+        super().training_step(images)
+
+    def sample_latents(self, count):
+        return next(self.noise)[:, :4]
+
+    def sample_mix(self, count):
+        return keras.ops.reshape(next(self.noise)[:, 4], (-1, 1, 1, 1))
+
+
+def losses_of_each_step(module, images, noise):
+    """Train one step at a time; return `{name: (STEPS,)}`."""
+    history = [module.train_on_batch(images[step], noise[step], return_dict=True) for step in range(STEPS)]
+    return {name: np.array([logs[name] for logs in history]) for name in history[0]}
+
+
+def record_dcgan():
+    """The DCGAN step at its full size, dropout off."""
+    gan = FedGAN(kg.networks.dcgan.generator(), kg.networks.dcgan.discriminator(dropout=0.0))
+    set_weights_from_numpy(gan.generator, gan.discriminator)
+    gan.compile(optimizer={player: keras.optimizers.Adam(1e-4) for player in ("generator", "discriminator")})
+    images = real_digits(STEPS * BATCH).reshape(STEPS, BATCH, 28, 28, 1)
+    latents = np.random.default_rng(1).standard_normal((STEPS, BATCH, 100)).astype("float32")
+    return losses_of_each_step(gan, images, latents)
+
+
+def record_wgan_gp():
+    """The WGAN-GP step with BatchNormalization in the critic, two critic updates."""
+    gan = FedWassersteinGAN(critic_steps=2)
+    set_weights_from_numpy(gan.generator, gan.critic)
+    rng = np.random.default_rng(2)
+    images = real_digits(STEPS * BATCH)[:, 6:22:2, 6:22:2].reshape(STEPS, BATCH, 8, 8, 1)
+    # No pixel may be constant over a batch: the gradient of its weight is rounding noise, BatchNormalization
+    # having removed the rest, and Adam would make that as large as any other.
+    images = images + 0.1 * rng.standard_normal(images.shape).astype("float32")
+    noise = rng.standard_normal((STEPS, BATCH, 5, 5)).astype("float32")
+    noise[..., 4] = rng.uniform(size=(STEPS, BATCH, 5))
+    return losses_of_each_step(gan, images, noise)
+
+
+if __name__ == "__main__":
+    recorded = {"backend": np.array(keras.backend.backend())}
+    for case, record in (("dcgan", record_dcgan), ("wgan_gp", record_wgan_gp)):
+        recorded |= {f"{case}/{name}": losses for name, losses in record().items()}
+    np.savez(sys.argv[1], **recorded)
