@@ -36,11 +36,11 @@ def main(args: options.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = options.Parser(description="Train a DCGAN on images, into a run directory.")
-    options.add_training_options(parser, epochs=30, batch_size=64)
+    options.add_training_options(parser, epochs=40, batch_size=32)
     parser.add_argument("--latent-dim", type=options.positive, default=100, metavar="N", help="(default: %(default)s)")
-    parser.add_argument("--learning-rate", type=options.rate, default=2e-4, metavar="R", help="(default: %(default)s)")
+    parser.add_argument("--learning-rate", type=options.rate, default=4e-4, metavar="R", help="(default: %(default)s)")
     parser.add_argument("--beta-1", type=options.fraction, default=0.5, metavar="B", help="(default: %(default)s)")
-    parser.add_argument("--dropout", type=options.fraction, default=0.3, metavar="P", help="(default: %(default)s)")
+    parser.add_argument("--dropout", type=options.fraction, default=0.0, metavar="P", help="(default: %(default)s)")
     parser.add_argument(
         "--loss",
         default="non_saturating",

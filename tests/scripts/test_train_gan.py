@@ -1,0 +1,87 @@
+import json
+import signal
+import subprocess
+import time
+
+import pytest
+from PIL import Image
+
+
+SMALL = ["--batch-size", "16", "--latent-dim", "8", "--seed", "3"]
+
+
+def test_a_run_is_trained_resumed_and_sampled(script, squares, tmp_path):
+    trained = script("train_gan.py", "--dataset", squares, "--epochs", "1", "--run-dir", "run", *SMALL)
+    assert trained.returncode == 0, trained.stderr
+    assert trained.stderr == ""
+    for line in ("epoch-0001.png", "generator.keras", "tensorboard --logdir run/tensorboard"):
+        assert line in trained.stdout
+
+    again = script("train_gan.py", "--dataset", squares, "--epochs", "1", "--run-dir", "run", *SMALL)
+    assert again.returncode == 2
+    assert again.stderr.startswith("error: run already holds a run")
+    assert again.stderr.count("\n") == 1
+
+    resumed = script("train_gan.py", "--dataset", squares, "--epochs", "2", "--run-dir", "run", "--resume", *SMALL)
+    assert resumed.returncode == 0, resumed.stderr
+    assert json.loads((tmp_path / "run/results.json").read_text())["steps"] == 8
+
+    sampled = script("sample.py", "run", "--seed", "7", "--count", "16", "--rows", "2", "--steps", "5")
+    assert sampled.returncode == 0, sampled.stderr
+    grids = [tmp_path / "run/samples" / name for name in ("grid-seed-7.png", "interpolation-seed-7.png")]
+    first = [grid.read_bytes() for grid in grids]
+    for grid in grids:
+        with Image.open(grid) as image:
+            assert image.width > 300
+    script("sample.py", "run", "--seed", "7", "--count", "16", "--rows", "2", "--steps", "5")
+    assert first == [grid.read_bytes() for grid in grids]
+
+
+def test_a_fast_dev_run_on_the_default_data_leaves_nothing_behind(script, tmp_path):
+    finished = script("train_gan.py", "--fast-dev-run")
+    assert finished.returncode == 0, finished.stderr
+    assert "digits, 1,500 images, 28x28x1" in finished.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--dataset", "mnits"], "mnits"),
+        (["--loss", "cross"], "loss 'cross' is unknown; choose one of non_saturating"),
+        (["--resume", "--run-dir", "nothing"], "nothing holds no run to resume"),
+        (["--batch-size", "100000"], "batch_size 100000 is larger than the 1500 images"),
+    ],
+    ids=lambda value: value[1] if isinstance(value, list) else "",
+)
+def test_bad_input_is_one_line_and_leaves_nothing_behind(script, tmp_path, arguments, complaint):
+    finished = script("train_gan.py", *arguments)
+    assert finished.returncode == 2
+    assert complaint in finished.stderr
+    assert finished.stderr.startswith("error: ")
+    assert finished.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_sampling_from_a_directory_without_a_run_is_one_line(script, tmp_path):
+    finished = script("sample.py", tmp_path)
+    assert finished.returncode == 2
+    assert "holds no run" in finished.stderr
+    assert finished.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_saves_the_state_and_is_told_by_the_exit_status(command, squares, tmp_path, number, status):
+    line = command("train_gan.py", "--dataset", squares, "--epochs", "100000", "--run-dir", "run", *SMALL)
+    log = tmp_path / "stderr"
+    with log.open("w") as stderr:
+        process = subprocess.Popen(line, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=stderr)
+        deadline = time.monotonic() + 240
+        while not (tmp_path / "run/samples/epoch-0002.png").exists():
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        process.send_signal(number)
+        assert process.wait(timeout=60) == status
+    assert log.read_text() == f"Stopped by {number.name}: the state is saved; resume to go on.\n"
+    assert json.loads((tmp_path / "run/results.json").read_text())["status"] == "interrupted"
