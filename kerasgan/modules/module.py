@@ -8,7 +8,7 @@ from keras import ops
 
 from kerasgan import backends
 from kerasgan.modules.logs import LogMeans
-from kerasgan.modules.players import PlayerOptimizers
+from kerasgan.modules.players import PlayerOptimizers, optimizers_by_player, with_loss_scale
 
 
 @keras.saving.register_keras_serializable("kerasgan")
@@ -148,7 +148,10 @@ class Module(keras.Model):
         Raises:
             ValueError: A player is no attribute or no network, or two players share an optimizer.
         """
-        slot = PlayerOptimizers(self._optimizers_by_player(optimizer))
+        players = optimizers_by_player(self, self._networks(), optimizer)
+        if self.dtype_policy.name == "mixed_float16":
+            players = {player: with_loss_scale(part) for player, part in players.items()}
+        slot = PlayerOptimizers(players)
         slot.attach(self._variables_of)
         super().compile(optimizer=slot, loss=loss, metrics=metrics, auto_scale_loss=False, **options)
         self._label_shape = None
@@ -260,40 +263,6 @@ class Module(keras.Model):
 
     def _variables_of(self, player: str) -> list[Any]:
         return list(getattr(self, player).trainable_variables)
-
-    def _optimizers_by_player(self, optimizer: Any) -> dict[str, keras.optimizers.Optimizer]:
-        name, networks = type(self).__name__, self._networks()
-        if isinstance(optimizer, PlayerOptimizers):
-            optimizer = optimizer.by_player
-        if not isinstance(optimizer, dict):
-            if len(networks) != 1:
-                raise ValueError(
-                    f"{name} holds the networks {networks}; compile(optimizer=...) needs a dict that names which "
-                    "optimizer trains which, such as {" + ", ".join(f"{n!r}: 'adam'" for n in networks) + "}."
-                )
-            optimizer = {networks[0]: optimizer}
-        if not optimizer:
-            raise ValueError(
-                f"compile(optimizer={{}}) leaves {name} without a player; name at least one of {networks}."
-            )
-        for player in optimizer:
-            if not hasattr(self, player):
-                raise ValueError(f"Player {player!r} is no attribute of {name}; its networks are {networks}.")
-            if not isinstance(getattr(self, player), keras.Layer):
-                kind = type(getattr(self, player)).__name__
-                raise ValueError(
-                    f"Player {player!r} of {name} is a {kind}, not a network; its networks are {networks}."
-                )
-        players = {player: keras.optimizers.get(value) for player, value in optimizer.items()}
-        if len({id(value) for value in players.values()}) < len(players):
-            raise ValueError(f"Players {list(players)} share an optimizer; each needs an instance of its own.")
-        return {player: self._with_loss_scale(value) for player, value in players.items()}
-
-    def _with_loss_scale(self, optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
-        scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
-        if self.dtype_policy.name == "mixed_float16" and not scaled:
-            return keras.optimizers.LossScaleOptimizer(optimizer)
-        return optimizer
 
     def _as_scalar(self, player: str, loss: Any) -> Any:
         name = type(self).__name__

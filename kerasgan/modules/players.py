@@ -106,3 +106,47 @@ class PlayerOptimizers(keras.optimizers.MultiOptimizer):
             for player, optimizer in config["optimizers"].items()
         }
         return cls(optimizers, name=config["name"])
+
+
+def optimizers_by_player(
+    module: keras.Model, networks: list[str], optimizer: Any
+) -> dict[str, keras.optimizers.Optimizer]:
+    """Read what `compile(optimizer=...)` was given.
+
+    Args:
+        module: Whose attributes the players are.
+        networks: Names of the attributes that hold networks.
+        optimizer: `{player: optimizer}`, or a single one where there is a single network.
+
+    Raises:
+        ValueError: A player is no attribute or no network, there is none, or two share an optimizer.
+    """
+    name = type(module).__name__
+    if isinstance(optimizer, PlayerOptimizers):
+        optimizer = optimizer.by_player
+    if not isinstance(optimizer, dict):
+        if len(networks) != 1:
+            example = ", ".join(f"{network!r}: 'adam'" for network in networks)
+            raise ValueError(
+                f"{name} holds the networks {networks}; compile(optimizer=...) needs a dict that names which "
+                f"optimizer trains which, such as {{{example}}}."
+            )
+        optimizer = {networks[0]: optimizer}
+    if not optimizer:
+        raise ValueError(f"compile(optimizer={{}}) leaves {name} without a player; name at least one of {networks}.")
+    for player in optimizer:
+        if not hasattr(module, player):
+            raise ValueError(f"Player {player!r} is no attribute of {name}; its networks are {networks}.")
+        if not isinstance(getattr(module, player), keras.Layer):
+            kind = type(getattr(module, player)).__name__
+            raise ValueError(f"Player {player!r} of {name} is a {kind}, not a network; its networks are {networks}.")
+    players = {player: keras.optimizers.get(part) for player, part in optimizer.items()}
+    if len({id(part) for part in players.values()}) < len(players):
+        raise ValueError(f"Players {list(players)} share an optimizer; each needs an instance of its own.")
+    return players
+
+
+def with_loss_scale(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
+    """Wrap an optimizer so that float16 gradients neither vanish nor overflow for good."""
+    scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+    return optimizer if scaled else keras.optimizers.LossScaleOptimizer(optimizer)

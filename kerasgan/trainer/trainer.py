@@ -2,7 +2,6 @@
 
 import inspect
 import tempfile
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,13 +10,15 @@ from typing import Any
 import keras
 
 from kerasgan import backends
-from kerasgan.callbacks import Checkpoint, CSVLogger, ProgressBar, StopOnNaN, TensorBoard
+from kerasgan.callbacks import Checkpoint
 from kerasgan.checkpoints import restore
 from kerasgan.modules import Module
 from kerasgan.trainer import presentation
-from kerasgan.trainer.config import describe_run, hyperparameters
+from kerasgan.trainer.attendants import prepare, with_defaults
+from kerasgan.trainer.config import describe_run
 from kerasgan.trainer.feed import Feed, Position
 from kerasgan.trainer.parts import PlaceInData, StopAtStep, fit_in_parts
+from kerasgan.trainer.results import Clock
 from kerasgan.trainer.run_directory import RunDirectory
 from kerasgan.trainer.signals import Interrupted, StopOnSignal
 
@@ -125,10 +126,11 @@ class Trainer:
             start, arrays = self._restore(run, module) if resume else (Position(), {})
             if not resume:
                 run.write_json(run.config_file, config)
-            callbacks = self._prepared_callbacks(run, feed, config, start)
+            callbacks = with_defaults(self.callbacks)
+            prepare(callbacks, run, feed, config, start)
             presentation.show_start(module, config, feed, run)
 
-            history, clock = keras.callbacks.History(), _Clock(module)
+            history, clock = keras.callbacks.History(), Clock(module)
             checkpoint = next((callback for callback in callbacks if isinstance(callback, Checkpoint)), None)
             status = "failed"
             try:
@@ -226,37 +228,13 @@ class Trainer:
     def _restore(self, run: RunDirectory, module: keras.Model) -> tuple[Position, Mapping[str, Any]]:
         found = run.store.newest_good()
         if found is None:
+            presentation.warn(f"{run.path} has no checkpoint yet; training starts at its beginning.")
             return Position(), {}
         checkpoint, passed_over = found
         for path, reason in passed_over:
             presentation.warn(f"{path} is passed over: {reason}")
         restore(module, checkpoint.arrays)
         return Position(checkpoint.metadata["epoch"], checkpoint.metadata["batch"]), checkpoint.arrays
-
-    def _prepared_callbacks(
-        self, run: RunDirectory, feed: Feed, config: dict[str, Any], start: Position
-    ) -> list[keras.callbacks.Callback]:
-        """Return all callbacks in their order: what may stop the run, then loggers, the user's, the display."""
-        missing = [
-            kind()
-            for kind in (StopOnNaN, TensorBoard, CSVLogger, ProgressBar)
-            if not any(isinstance(callback, kind) for callback in self.callbacks)
-        ]
-        last = [callback for callback in missing if isinstance(callback, ProgressBar)]
-        callbacks = [*(callback for callback in missing if callback not in last), *self.callbacks, *last]
-        for callback in callbacks:
-            if hasattr(callback, "bind"):
-                callback.bind(run.path)
-            if isinstance(callback, Checkpoint):
-                callback.resumed_from = (start.epoch, start.batch)
-            elif isinstance(callback, CSVLogger):
-                callback.append = callback.append or start != Position()
-            elif isinstance(callback, TensorBoard):
-                callback.hyperparameters = callback.hyperparameters or hyperparameters(config)
-                callback.text = callback.text or {"config": presentation.as_markdown(config)}
-            elif isinstance(callback, ProgressBar):
-                callback.images_per_epoch = callback.images_per_epoch or feed.images_per_epoch
-        return callbacks
 
     def _epochs(self, feed: Feed) -> int:
         if self.fast_dev_run:
@@ -281,32 +259,6 @@ class Trainer:
     def _options(self) -> dict[str, Any]:
         names = [name for name in inspect.signature(type(self)).parameters if name not in ("run_dir", "callbacks")]
         return {name: getattr(self, name) for name in names}
-
-
-class _Clock:
-    """How long a call of `fit` took and how far it came."""
-
-    def __init__(self, module: keras.Model) -> None:
-        self._began, self._first_step = time.perf_counter(), _global_step(module)
-
-    def results(
-        self, module: keras.Model, status: str, history: keras.callbacks.History, batch_size: int | None
-    ) -> dict[str, Any]:
-        """Return the content of `results.json`."""
-        seconds, step = time.perf_counter() - self._began, _global_step(module)
-        images = None if batch_size is None else (step - self._first_step) * batch_size
-        return {
-            "status": status,
-            "steps": step,
-            "epochs": history.epoch[-1] + 1 if history.epoch else 0,
-            "wall_seconds": round(seconds, 3),
-            "images_per_second": None if images is None else round(images / seconds, 1),
-            "metrics": {name: values[-1] for name, values in history.history.items()},
-        }
-
-
-def _global_step(module: keras.Model) -> int:
-    return int(keras.ops.convert_to_numpy(module.optimizer.iterations))
 
 
 def _networks_to_export(module: keras.Model) -> dict[str, keras.Model]:

@@ -6,7 +6,6 @@ import time
 import pytest
 from PIL import Image
 
-
 SMALL = ["--batch-size", "16", "--latent-dim", "8", "--seed", "3"]
 
 

@@ -1,0 +1,62 @@
+"""The README's code is run, only smaller."""
+
+import re
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras import ops
+
+import kerasgan as kg
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def example(first_words):
+    """The block of Python that begins with these words."""
+    blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    return next(block for block in blocks if block.startswith(first_words))
+
+
+def smaller(code, *changes):
+    for old, new in changes:
+        assert old in code, f"the README no longer says {old!r}"
+        code = code.replace(old, new)
+    return code
+
+
+def test_the_first_example_trains(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    np.savez("images.npz", images=rng.integers(0, 256, (48, 8, 8, 1), "uint8"))
+    code = smaller(
+        example("import keras"),
+        ('"mnist", data_dir="data/mnist", batch_size=256, val_size=5000', '"images.npz", batch_size=8, val_size=8'),
+        ("max_epochs=50", "max_steps=2"),
+    )
+    names = {}
+    exec(code, names)
+    assert names["images"].shape == (64, 8, 8, 1)
+    assert (tmp_path / "runs/mnist/generator.keras").exists()
+
+
+def test_the_module_of_ones_own_trains():
+    code = smaller(
+        example("class WassersteinGAN"),
+        ("range(5)", "range(2)"),
+        ("generator(latent_dim=128)", "generator((8, 8, 1), latent_dim=128)"),
+        ("discriminator(dropout=0.0)", "discriminator((8, 8, 1), dropout=0.0)"),
+        ("batch_size=64, epochs=5", "batch_size=8, verbose=0"),
+    )
+    images = np.random.default_rng(0).uniform(-1, 1, (16, 8, 8, 1)).astype("float32")
+    names = {"kg": kg, "keras": keras, "ops": ops, "images": images}
+    exec(code, names)
+    assert set(names["gan"].history.history) == {"critic_loss", "generator_loss", "gradient_penalty"}
+    assert names["gan"].global_step == 2
+
+
+def test_every_picture_and_page_it_names_is_there():
+    named = re.findall(r"\]\((?!http)([^)#]+)\)", README)
+    assert named
+    assert [name for name in named if not (ROOT / name).exists()] == []
