@@ -1,11 +1,12 @@
 """kerasgan: adversarial and ordinary training for Keras 3, written once, run on JAX or TensorFlow."""
 
 from kerasgan import callbacks, checkpoints, data, layers, losses, networks
-from kerasgan.modules import GAN, Module, grad
+from kerasgan.modules import DCGAN_RECIPES, GAN, Module, dcgan_recipe, grad
 from kerasgan.trainer import Interrupted, RunExistsError, Trainer, fresh_run_dir, load_run
 
 __version__ = "0.1.0"
 __all__ = [
+    "DCGAN_RECIPES",
     "GAN",
     "Interrupted",
     "Module",
@@ -14,6 +15,7 @@ __all__ = [
     "callbacks",
     "checkpoints",
     "data",
+    "dcgan_recipe",
     "fresh_run_dir",
     "grad",
     "layers",

@@ -83,8 +83,8 @@ def fraction(text: str) -> float:
     return number
 
 
-def add_training_options(parser: argparse.ArgumentParser, *, epochs: int, batch_size: int) -> None:
-    """Add the options that every training script has."""
+def add_training_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that every training script has; `--epochs` and `--batch-size` are None unless given."""
     add = parser.add_argument
     add(
         "--dataset",
@@ -98,14 +98,13 @@ def add_training_options(parser: argparse.ArgumentParser, *, epochs: int, batch_
         metavar="DIR",
         help="where the files of mnist or fashion_mnist lie (default: KERASGAN_DATA_DIR, else Keras's download cache)",
     )
-    add("--epochs", type=positive, default=epochs, help="epochs to train for (default: %(default)s)")
+    add("--epochs", type=positive, help="epochs to train for")
     add("--max-steps", type=positive, metavar="N", help="end after so many training steps")
     add(
         "--batch-size",
         type=positive,
-        default=batch_size,
         metavar="N",
-        help="images a step (default: %(default)s)",
+        help="images a step",
     )
     add("--seed", type=natural, default=0, help="seed of weights, data order and latents (default: %(default)s)")
     add(
@@ -153,8 +152,10 @@ def run(main: Callable[[Namespace], None], parser: argparse.ArgumentParser) -> N
 
     0 done; 1 training failed; 2 bad input or usage; 130 after SIGINT and 143 after SIGTERM.
     """
-    choose_backend()
     options = parser.parse_args()
+    if getattr(options, "resume", False) and options.run_dir is None:
+        fail(2, "--resume needs --run-dir, the directory of the run to go on with.")
+    choose_backend()
     import kerasgan as kg
 
     try:
@@ -164,11 +165,9 @@ def run(main: Callable[[Namespace], None], parser: argparse.ArgumentParser) -> N
         sys.exit(128 + interrupted.signal)
     except KeyboardInterrupt:
         sys.exit(130)
-    except (kg.callbacks.NonFiniteLoss, kg.checkpoints.CheckpointError) as error:
-        _report(1, error, options)
-    except (ValueError, NotADirectoryError, FileNotFoundError) as error:
+    except ValueError as error:
         _report(2, error, options)
-    except OSError as error:
+    except (kg.callbacks.NonFiniteLoss, kg.checkpoints.CheckpointError, OSError) as error:
         _report(1, error, options)
 
 

@@ -19,7 +19,7 @@ def run_step(step: Callable[[Any], Any], arguments: tuple[Any, ...], variables: 
 
 
 def keep_weights(function: Callable[..., Any], variables: Callable[[], Any]) -> Callable[..., Any]:
-    """Return `function`: a step that raises leaves TensorFlow's variables as they are."""
+    """Return `function`: TensorFlow keeps the values on the variables, so a step that raises takes none away."""
     return function
 
 

@@ -21,11 +21,22 @@ class RunCallback(keras.callbacks.Callback):
     def __init__(self, place: str | Path | None) -> None:
         super().__init__()
         self._given_place = None if place is None else Path(place)
-        self._bound_place: Path | None = None
+        self._run_dir: Path | None = None
+        self._redirected = False
 
-    def bind(self, run_dir: Path) -> None:
-        """Write into `run_dir` unless the user gave another place. `Trainer` calls this before every fit."""
-        self._bound_place = Path(run_dir) / self.place_in_run
+    def bind(self, run_dir: Path, *, redirect: bool = False) -> None:
+        """Write into `run_dir` unless the user gave another place. `Trainer` calls this before every fit.
+
+        Args:
+            run_dir: Directory of the run.
+            redirect: Whether to overrule the user's place for this run, which is only a rehearsal.
+        """
+        self._run_dir, self._redirected = Path(run_dir), redirect
+
+    def place_for(self, given: Path | None, name: str) -> Path | None:
+        """Return the place the user gave, or `name` in the run directory, or None if there is neither."""
+        in_run = None if self._run_dir is None else self._run_dir / name
+        return in_run if self._redirected else given or in_run
 
     @property
     def place(self) -> Path:
@@ -34,7 +45,7 @@ class RunCallback(keras.callbacks.Callback):
         Raises:
             ValueError: Nobody has said where.
         """
-        place = self._given_place or self._bound_place
+        place = self.place_for(self._given_place, self.place_in_run)
         if place is None:
             name = type(self).__name__
             raise ValueError(

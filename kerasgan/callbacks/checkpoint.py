@@ -2,12 +2,14 @@
 
 import json
 import math
+import warnings
 from pathlib import Path
 from typing import Any, ClassVar
 
 from kerasgan.callbacks.base import RunCallback
 from kerasgan.callbacks.logs import global_step
-from kerasgan.checkpoints import CheckpointStore, capture, write_atomically
+from kerasgan.callbacks.stop_on_nan import NonFiniteLoss
+from kerasgan.checkpoints import CheckpointStore, capture, non_finite, write_atomically
 
 BEST = "best.json"
 
@@ -68,10 +70,17 @@ class Checkpoint(RunCallback):
         self.place.parent.mkdir(parents=True, exist_ok=True)
         self.store = CheckpointStore(self.place)
         self.store.collect_garbage()
+        self._saved_step, newest = global_step(self.model), self.store.latest()
+        if self.resumed_from == (0, 0) and newest is not None and newest > self._saved_step:
+            raise ValueError(
+                f"{self.place} holds checkpoints of another run, up to step {newest}; choose another directory, or "
+                "resume that run."
+            )
         best = self.place / BEST
         self._best: dict[str, Any] = json.loads(best.read_text()) if best.exists() else {}
+        if (self._best.get("monitor"), self._best.get("mode")) != (self.monitor, self.mode):
+            self._best = {}  # the best of another measure says nothing about this one
         self._position = self.resumed_from
-        self._saved_step = global_step(self.model)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Note what is needed during the epoch: on JAX, even reading `self.model` costs a synchronisation then."""
@@ -97,10 +106,15 @@ class Checkpoint(RunCallback):
         # An epoch that was cut short (by max_steps, say) goes on where it stopped; any other is over.
         if batches is None or done >= batches:
             self._position = (epoch + 1, 0)
-        improved = self._improves(logs or {})
-        if improved or (self.every_n_epochs is not None and (epoch + 1) % self.every_n_epochs == 0):
+        due = self.every_n_epochs is not None and (epoch + 1) % self.every_n_epochs == 0
+        # The last epoch is saved here, not in on_train_end: by then an optimizer with `use_ema` has put the averages
+        # in place of the weights, from which training could not go on as before.
+        last = epoch + 1 == self.params.get("epochs") or self.model.stop_training
+        if due or last:
             self.save()
-        if improved:
+        if self._improves(logs or {}):
+            if self._saved_step != global_step(self.model):
+                self.save()
             self._best["step"] = self._saved_step
             write_atomically(self.place / BEST, json.dumps(self._best).encode())
             self.store.prune(self.keep_last, protect=self._protected())
@@ -109,6 +123,8 @@ class Checkpoint(RunCallback):
         """Save the end of training, unless that is done."""
         if global_step(self.model) != self._saved_step:
             self.save()
+        if self.monitor is not None and not self._best:
+            warnings.warn(f"Checkpoint never saw {self.monitor!r} in the logs, so it kept no best one.", stacklevel=2)
         super().on_train_end(logs)
 
     def save(self) -> Path:
@@ -116,10 +132,16 @@ class Checkpoint(RunCallback):
 
         Returns:
             The directory of the checkpoint.
+
+        Raises:
+            NonFiniteLoss: A weight or an optimizer's slot is NaN or infinite. Earlier checkpoints stay.
+            CheckpointError: The disk refused. Earlier checkpoints stay.
         """
         arrays = capture(self.model)
         step = global_step(self.model)
         epoch, batch = self._position
+        if spoilt := non_finite(arrays):
+            raise NonFiniteLoss({spoilt[0]: math.nan}, step, epoch + 1)
         path = self.store.save(step, arrays, {"epoch": epoch, "batch": batch})
         self._saved_step = step
         self.store.prune(self.keep_last, protect=self._protected())
@@ -139,5 +161,5 @@ class Checkpoint(RunCallback):
         sign = 1.0 if self.mode == "min" else -1.0
         if not math.isfinite(value) or sign * value >= sign * self._best.get("value", sign * math.inf):
             return False
-        self._best |= {"monitor": self.monitor, "value": value}
+        self._best |= {"monitor": self.monitor, "mode": self.mode, "value": value}
         return True

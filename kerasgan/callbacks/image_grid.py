@@ -48,14 +48,8 @@ class ImageGrid(RunCallback):
         self.count = count
         self.every_n_epochs = every_n_epochs
         self.seed = seed
-        self._given_log_dir = log_dir
-        self._bound_log_dir: Path | None = None
+        self._given_log_dir = None if log_dir is None else Path(log_dir)
         self._writer: EventWriter | None = None
-
-    def bind(self, run_dir: Path) -> None:
-        """Write into `run_dir`, except what the user gave another place."""
-        super().bind(run_dir)
-        self._bound_log_dir = Path(run_dir) / "tensorboard"
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         """Check that there is something to draw, and a place for it."""
@@ -66,7 +60,7 @@ class ImageGrid(RunCallback):
                 "nothing; leave ImageGrid out, or define the method to return images in [-1, 1]."
             )
         self.close()
-        log_dir = self._given_log_dir or self._bound_log_dir
+        log_dir = self.place_for(self._given_log_dir, "tensorboard")
         if log_dir is not None:
             self._writer = open_writer(log_dir, step=global_step(self.model))
 

@@ -21,12 +21,12 @@ class ProgressBar(keras.callbacks.Callback):
     or Keras prints its own bar as well.
 
     Args:
-        images_per_epoch: Images trained on in an epoch, to show images rather than steps per second. A public
+        images_per_step: Images in a batch, to show images rather than steps per second. A public
             attribute, which `Trainer` sets.
         console: Where to draw; by default a `rich.console.Console` for standard output.
 
     Example:
-        >>> bar = kg.callbacks.ProgressBar(images_per_epoch=60_000)
+        >>> bar = kg.callbacks.ProgressBar(images_per_step=32)
         >>> gan.fit(images, epochs=10, verbose=0, callbacks=[bar])
     """
 
@@ -34,9 +34,9 @@ class ProgressBar(keras.callbacks.Callback):
     # The price: nothing here may touch self.model during an epoch.
     async_safe = True
 
-    def __init__(self, *, images_per_epoch: int | None = None, console: "Console | None" = None) -> None:
+    def __init__(self, *, images_per_step: int | None = None, console: "Console | None" = None) -> None:
         super().__init__()
-        self.images_per_epoch = images_per_epoch
+        self.images_per_step = images_per_step
         self._given_console = console
         self._lock = threading.Lock()
         self._drawn = False
@@ -57,6 +57,8 @@ class ProgressBar(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Start the epoch's clock."""
         first = self._clock is None
+        # Asked again for each epoch: one that is resumed in the middle is shorter than the next.
+        self._steps = self.params["steps"] or self._steps
         if self._clock is not None:
             self._pace = self._clock.seconds_per_step(until=time.perf_counter()) or self._pace
         # The first step of a fit is compiled, which says nothing about the others.
@@ -128,7 +130,7 @@ class ProgressBar(keras.callbacks.Callback):
         assert self._clock is not None
         pace = self._clock.seconds_per_step()
         rate = 1 / pace if pace else None
-        per_step = self.images_per_epoch / self._steps if self.images_per_epoch and self._steps else None
+        per_step = self.images_per_step
         return Progress(
             epoch=self._epoch,
             epochs=self._epochs,

@@ -43,12 +43,19 @@ class TensorBoard(RunCallback):
         super().__init__(log_dir)
         self.hyperparameters = hyperparameters
         self.text = text
+        self._default_hyperparameters: Mapping[str, str | int | float | bool] = {}
+        self._default_text: Mapping[str, str] = {}
         self._writer: EventWriter | None = None
+
+    def describe(self, hyperparameters: Mapping[str, str | int | float | bool], text: Mapping[str, str]) -> None:
+        """Say what to show where the user gave nothing. `Trainer` calls this before every fit."""
+        self._default_hyperparameters, self._default_text = hyperparameters, text
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         """Open the event file; write what is known before the first step."""
         super().on_train_begin(logs)
-        for name, value in (self.hyperparameters or {}).items():
+        self._shown = self.hyperparameters or self._default_hyperparameters
+        for name, value in self._shown.items():
             if not isinstance(value, str | int | float):
                 raise TypeError(
                     f"hyperparameters[{name!r}] is {value!r}; TensorBoard shows str, int, float and bool, "
@@ -57,9 +64,9 @@ class TensorBoard(RunCallback):
         self.close()
         step = global_step(self.model)
         self._writer = open_writer(self.place, step=step)
-        if self.hyperparameters:
-            self._writer.session_start(self.hyperparameters, step)
-        for name, markdown in (self.text or {}).items():
+        if self._shown:
+            self._writer.session_start(self._shown, step)
+        for name, markdown in (self.text or self._default_text).items():
             self._writer.text(name, markdown, step)
         self._writer.flush()
 
@@ -73,7 +80,7 @@ class TensorBoard(RunCallback):
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
         """Mark the run as finished and release the event file."""
-        if self._writer is not None and self.hyperparameters:
+        if self._writer is not None and self._shown:
             self._writer.session_end(global_step(self.model))
         super().on_train_end(logs)
 

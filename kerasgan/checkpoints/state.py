@@ -9,6 +9,7 @@ import numpy as np
 from kerasgan import backends
 
 Array = np.ndarray[Any, np.dtype[Any]]
+MEANS = "metric/"
 
 
 class StateError(ValueError):
@@ -67,6 +68,9 @@ def capture(model: keras.Model) -> dict[str, Array]:
 def restore(model: keras.Model, arrays: dict[str, Array]) -> None:
     """Put captured values back, all of them or, if one does not fit, none.
 
+    Running means (`metric/...`) are left out: Keras resets them when an epoch begins, and a model that has not
+    trained yet does not have all of them. `restore_means` puts them back at that moment.
+
     A state saved on one backend fits on the other: integers change their width where their value allows it.
 
     Args:
@@ -76,8 +80,9 @@ def restore(model: keras.Model, arrays: dict[str, Array]) -> None:
     Raises:
         StateError: Names, shapes or dtypes differ, or a value is not finite or too large for its variable.
     """
-    variables = named_variables(model)
-    missing, extra = sorted(variables.keys() - arrays.keys()), sorted(arrays.keys() - variables.keys())
+    variables = {name: v for name, v in named_variables(model).items() if not name.startswith(MEANS)}
+    saved = {name for name in arrays if not name.startswith(MEANS)}
+    missing, extra = sorted(variables.keys() - saved), sorted(saved - variables.keys())
     if missing or extra:
         raise StateError(
             "The saved state is of another model: "
@@ -91,6 +96,28 @@ def restore(model: keras.Model, arrays: dict[str, Array]) -> None:
     values = {name: _fitted(name, arrays[name], variable) for name, variable in variables.items()}
     for name, variable in variables.items():
         variable.assign(values[name])
+
+
+def restore_means(model: keras.Model, arrays: dict[str, Array]) -> None:
+    """Put captured running means back, at the beginning of an epoch that goes on in the middle.
+
+    Raises:
+        StateError: A shape or dtype differs.
+    """
+    variables = named_variables(model)
+    for name in [name for name in arrays if name.startswith(MEANS) and name in variables]:
+        variables[name].assign(_fitted(name, arrays[name], variables[name]))
+
+
+def non_finite(arrays: dict[str, Array]) -> list[str]:
+    """Return the names of captured weights and slots that hold a NaN or an infinity."""
+    return [
+        name
+        for name, array in arrays.items()
+        if not name.startswith(MEANS)
+        and array.dtype.kind not in "iub"
+        and not np.isfinite(array.astype("float64")).all()
+    ]
 
 
 def _fitted(name: str, array: Array, variable: Any) -> Array:
@@ -107,6 +134,6 @@ def _fitted(name: str, array: Array, variable: Any) -> Array:
         raise StateError(
             f"{name} was saved as {array.dtype}, the model has {wanted}; use the precision it was saved in."
         )
-    if wanted.kind not in "b" and not np.isfinite(array.astype("float64")).all():
+    if non_finite({name: array}):
         raise StateError(f"{name} holds a NaN or an infinity; go back to an earlier checkpoint.")
     return array

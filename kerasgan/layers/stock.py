@@ -11,15 +11,21 @@ def to_stock(network: keras.Model) -> keras.Model:
     Args:
         network: A built `keras.Model` or `keras.Sequential`.
 
+    Networks within the network are copied likewise. A subclassed model cannot be taken apart and is returned as it is.
+
     Returns:
         A new network of stock layers with equal weights, which `keras.saving.load_model` reads in a process
         that has never heard of kerasgan.
     """
+    if not hasattr(network, "operations") and not isinstance(network, keras.Sequential):
+        return network
     stock = keras.models.clone_model(network, clone_function=_stock_layer)
     stock.set_weights(network.get_weights())
     return stock
 
 
 def _stock_layer(layer: keras.Layer) -> keras.Layer:
+    if isinstance(layer, keras.Model):
+        return to_stock(layer)
     cls = keras.layers.Conv2DTranspose if isinstance(layer, Conv2DTranspose) else type(layer)
     return cls.from_config(layer.get_config())

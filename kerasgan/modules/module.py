@@ -75,8 +75,8 @@ class Module(keras.Model):
 
         Each player's gradient is taken of its own loss by its own variables only; all gradients come from the
         same weights; then each optimizer applies. One call with two players updates them simultaneously, two
-        calls alternate. The epoch means of the losses are logged as `generator_loss`, `critic_loss`, ...; as
-        `loss` if the module has a single player.
+        calls alternate. Regularizers of a player's layers are part of its loss. The epoch means of the losses are
+        logged as `generator_loss`, `critic_loss`, ...; as `loss` if the module has a single player.
 
         Args:
             losses: Takes nothing, returns `{player: scalar loss}`.
@@ -86,7 +86,7 @@ class Module(keras.Model):
 
         Raises:
             ValueError: A loss is not scalar, or belongs to no player or to a network without an optimizer.
-            RuntimeError: Called outside `training_step`.
+            RuntimeError: Called in `validation_step`.
         """
         if self._logs.phase != "training":
             raise RuntimeError("minimize() was called in validation_step; only training_step may train.")
@@ -94,6 +94,11 @@ class Module(keras.Model):
 
         def forward() -> tuple[dict[str, Any], dict[str, Any]]:
             values = {player: self._as_scalar(player, loss) for player, loss in losses().items()}
+            for player in values:
+                # What Keras adds to any loss: weight regularizers, and what layers gave to add_loss.
+                values[player] = sum(
+                    (ops.cast(loss, "float32") for loss in getattr(self, player).losses), values[player]
+                )
             return {player: players[player].scale_loss(value) for player, value in values.items()}, values
 
         variables = {player: self._variables_of(player) for player in players}
@@ -201,38 +206,41 @@ class Module(keras.Model):
 
     def _train(self, data: Any) -> dict[str, Any]:
         self._has_minimized = False
-        self.training_step(self._unpack(data))
+        batch, label_shape = self._unpack(data)
+        self.training_step(batch)
         if not self._has_minimized:
             raise ValueError(f"{type(self).__name__}.training_step called no self.minimize(...), so nothing trains.")
         self.optimizer.iterations.assign_add(1)
+        self._label_shape = label_shape
         return self.get_metrics_result()
 
     def _validate(self, data: Any) -> dict[str, Any]:
-        self.validation_step(self._unpack(data))
+        batch, self._label_shape = self._unpack(data)
+        self.validation_step(batch)
         return self.get_metrics_result()
 
-    def _unpack(self, data: Any) -> Any:
-        """Return `x` alone or the tuple; note how many examples there are."""
+    def _unpack(self, data: Any) -> tuple[Any, Any]:
+        """Return `x` alone or the tuple, and the shape of the labels; note how many examples there are."""
+        label_shape = self._label_shape
         if isinstance(data, tuple | list):
             data = tuple(data)
             while len(data) > 1 and data[-1] is None:
                 data = data[:-1]
             if len(data) > 1:
-                self._check_labels(data[1])
+                label_shape = self._checked_label_shape(data[1])
             else:
                 (data,) = data
         self._weight = ops.shape(keras.tree.flatten(data)[0])[0]
-        return data
+        return data, label_shape
 
-    def _check_labels(self, labels: Any) -> None:
+    def _checked_label_shape(self, labels: Any) -> Any:
         shape = tuple(getattr(labels, "shape", ()))[1:]
-        if self._label_shape is None:
-            self._label_shape = shape
-        elif shape != self._label_shape:
+        if self._label_shape is not None and shape != self._label_shape:
             raise ValueError(
                 f"Labels of shape {('batch', *shape)} came to a module that was built on labels of shape "
                 f"{('batch', *self._label_shape)}; give the same kind (class numbers, or one-hot), or compile() again."
             )
+        return shape
 
     def _in_phase(self, phase: str, function: Any, variables: Callable[[], Any]) -> Any:
         kept, logs = backends.keep_weights(function, variables), self._logs

@@ -27,6 +27,7 @@ class PlayerOptimizers(keras.optimizers.MultiOptimizer):
         for player, optimizer in optimizers.items():
             optimizer.loss_scale_factor = loss_scales[player]
         self.by_player = optimizers
+        self.finalizes = True
         self._variables_of: Callable[[str], list[Any]] | None = None
 
     def attach(self, variables_of: Callable[[str], list[Any]]) -> None:
@@ -61,10 +62,18 @@ class PlayerOptimizers(keras.optimizers.MultiOptimizer):
         raise TypeError("PlayerOptimizers.apply has no meaning; train through Module.minimize in training_step.")
 
     def finalize_variable_values(self, var_list: list[Any]) -> None:
-        """Overwrite weights with their moving average where a player's optimizer was made with `use_ema`."""
+        """Overwrite weights with their moving average where a player's optimizer was made with `use_ema`.
+
+        Keras calls this at the end of every `fit`; `finalizes = False` holds it back where a run goes on in another.
+        """
         for player, optimizer in self.by_player.items():
-            if optimizer.built and self._variables_of is not None:
-                optimizer.finalize_variable_values(self._variables_of(player))
+            averages = getattr(optimizer, "inner_optimizer", optimizer).use_ema
+            if self.finalizes and averages and self._variables_of is not None:
+                owned = self._variables_of(player)
+                optimizer.finalize_variable_values(owned)
+                for variable in owned:
+                    # On JAX weight and average are one buffer now, which the next fit could not donate twice.
+                    variable.assign(keras.ops.copy(variable.value))
 
     @property
     def learning_rate(self) -> Any:

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 
 from kerasgan.callbacks import Checkpoint, CSVLogger, ProgressBar, StopOnNaN, TensorBoard
+from kerasgan.callbacks.base import RunCallback
 from kerasgan.trainer import presentation
 from kerasgan.trainer.config import hyperparameters
 from kerasgan.trainer.feed import Feed, Position
@@ -25,23 +26,30 @@ def with_defaults(callbacks: Sequence[keras.callbacks.Callback]) -> list[keras.c
     return [*missing(StopOnNaN, TensorBoard, CSVLogger), *callbacks, *missing(ProgressBar)]
 
 
-def prepare(
-    callbacks: Sequence[keras.callbacks.Callback],
-    run: RunDirectory,
-    feed: Feed,
-    config: dict[str, Any],
-    start: Position,
-) -> None:
-    """Give every callback its place in the run, and tell it where training goes on."""
+def bind(callbacks: Sequence[keras.callbacks.Callback], run: RunDirectory, redirect: bool) -> None:
+    """Give every callback its place in the run; `redirect` overrules the user's own places."""
     for callback in callbacks:
-        if hasattr(callback, "bind"):
-            callback.bind(run.path)
+        if isinstance(callback, RunCallback):
+            callback.bind(run.path, redirect=redirect)
+
+
+def instruct(
+    callbacks: Sequence[keras.callbacks.Callback], feed: Feed, config: dict[str, Any], start: Position
+) -> None:
+    """Tell every callback what it cannot know by itself, and where training goes on."""
+    for callback in callbacks:
         if isinstance(callback, Checkpoint):
             callback.resumed_from = (start.epoch, start.batch)
         elif isinstance(callback, CSVLogger):
             callback.append = start != Position()
         elif isinstance(callback, TensorBoard):
-            callback.hyperparameters = callback.hyperparameters or hyperparameters(config)
-            callback.text = callback.text or {"config": presentation.as_markdown(config)}
+            callback.describe(hyperparameters(config), {"config": presentation.as_markdown(config)})
         elif isinstance(callback, ProgressBar):
-            callback.images_per_epoch = feed.images_per_epoch or callback.images_per_epoch
+            callback.images_per_step = feed.batch_size or callback.images_per_step
+
+
+def close(callbacks: Sequence[keras.callbacks.Callback]) -> None:
+    """Release what the callbacks hold open: Keras skips `on_train_end` when a fit raises."""
+    for callback in callbacks:
+        if isinstance(callback, RunCallback | ProgressBar):
+            callback.close()

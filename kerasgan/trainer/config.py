@@ -5,6 +5,7 @@ import sys
 import warnings
 from datetime import UTC, datetime
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -15,13 +16,16 @@ from kerasgan.data import DataModule
 PACKAGES = ("kerasgan", "keras", "numpy")
 
 
-def describe_run(module: keras.Model, data: Any, trainer_options: dict[str, Any]) -> dict[str, Any]:
+def describe_run(
+    module: keras.Model, data: Any, trainer_options: dict[str, Any], checkpoints: Path | None
+) -> dict[str, Any]:
     """Return the content of `config.json`.
 
     Args:
         module: Compiled.
         data: What `Trainer.fit` was given.
         trainer_options: The arguments of the trainer.
+        checkpoints: Where they go; None if there are none.
     """
     return {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -35,6 +39,7 @@ def describe_run(module: keras.Model, data: Any, trainer_options: dict[str, Any]
         },
         "precision": keras.config.dtype_policy().name,
         "trainer": trainer_options,
+        "checkpoints": None if checkpoints is None else str(checkpoints),
         "data": _describe_data(data),
         "module": _describe_module(module),
     }
@@ -52,6 +57,22 @@ def hyperparameters(config: dict[str, Any]) -> dict[str, str | int | float | boo
     return {name: value for name, value in chosen.items() if isinstance(value, str | int | float | bool)}
 
 
+def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    """Name what differs between two configurations and would make a resumed run another run.
+
+    The backend may change, and how long to train may too.
+    """
+    settings = [
+        {**hyperparameters(config), "data": config["data"].get("fingerprint", config["data"]["name"])}
+        for config in (old, new)
+    ]
+    return [
+        f"{name} was {settings[0].get(name)} and is {settings[1].get(name)}"
+        for name in sorted(settings[0].keys() | settings[1].keys())
+        if name != "backend" and settings[0].get(name) != settings[1].get(name)
+    ]
+
+
 def _optimizers(optimizer: Any) -> dict[str, Any]:
     if not isinstance(optimizer, dict):
         return {}
@@ -67,6 +88,8 @@ def _describe_data(data: Any) -> dict[str, Any]:
         "num_classes": data.num_classes,
         "batch_size": data.batch_size,
         "seed": data.seed,
+        "one_hot": data.train.one_hot,
+        "drop_remainder": data.train.drop_remainder,
         "examples": {name: split.num_examples for name, split in data.splits.items()},
         "fingerprint": data.fingerprint(),
     }

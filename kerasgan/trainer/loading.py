@@ -5,22 +5,24 @@ from typing import Any
 
 import keras
 
-from kerasgan.checkpoints import CheckpointError, restore
-from kerasgan.trainer.run_directory import RunDirectory
+from kerasgan.checkpoints import CheckpointError, CheckpointStore, restore
+from kerasgan.trainer.run_directory import RunDirectory, RunExistsError
 
 
-def load_run(run_dir: str | Path, step: int | None = None) -> Any:
+def load_run(run_dir: str | Path, step: int | None = None, *, module: keras.Model | None = None) -> Any:
     """Rebuild the module of a run, with the weights, optimizers and seeds of one of its checkpoints.
 
     Args:
         run_dir: The directory of a finished run or of one that still goes on.
         step: The global step of the checkpoint; the newest good one if None.
+        module: A compiled module to fill, where its class cannot be rebuilt from `config.json` (one without
+            `get_config`, or that is not registered with `keras.saving.register_keras_serializable`).
 
     Returns:
-        The compiled `kg.Module`.
+        The compiled module.
 
     Raises:
-        RunExistsError: The directory holds no run.
+        RunExistsError: The directory holds no run, or one whose module cannot be rebuilt.
         CheckpointError: It has no checkpoint, or none that is whole.
         StateError: The checkpoint does not fit the module that `config.json` describes.
 
@@ -29,15 +31,28 @@ def load_run(run_dir: str | Path, step: int | None = None) -> Any:
     """
     run = RunDirectory(run_dir)
     config = run.read_config()
-    module = keras.saving.deserialize_keras_object(config["module"])
-    if not module.compiled:
-        module.compile_from_config(config["compile"])
+    if module is None:
+        module = _rebuilt(run, config["module"])
+    store = run.store if run.store.steps() else CheckpointStore(config["checkpoints"] or run.store.directory)
     if step is not None:
-        checkpoint = run.store.load(step)
+        checkpoint = store.load(step)
     else:
-        found = run.store.newest_good()
+        found = store.newest_good()
         if found is None:
-            raise CheckpointError(f"{run.path} has no checkpoint yet; train it with kg.callbacks.Checkpoint().")
+            raise CheckpointError(f"{run.path} has no checkpoint; train it with kg.callbacks.Checkpoint().")
         checkpoint, _ = found
     restore(module, checkpoint.arrays)
     return module
+
+
+def _rebuilt(run: RunDirectory, config: dict[str, Any] | None) -> keras.Model:
+    remedy = "build and compile the module and pass it as load_run(..., module=...)"
+    if config is None:
+        raise RunExistsError(
+            f"{run.config_file} does not say how to rebuild the module, which has no get_config; {remedy}."
+        )
+    try:
+        return keras.saving.deserialize_keras_object(config)
+    except TypeError as error:  # what Keras raises for a class it cannot find
+        name = config.get("class_name")
+        raise RunExistsError(f"{run.config_file}: the class {name!r} is not known to Keras; {remedy}.") from error

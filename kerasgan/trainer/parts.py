@@ -1,11 +1,12 @@
-"""One training run out of one or two calls of Keras's `fit`, exact to the step at both ends."""
+"""One training run out of one or two calls of Keras's `fit`, which begins and ends at any step."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 
-from kerasgan.checkpoints import named_variables
+from kerasgan.callbacks.logs import global_step
+from kerasgan.checkpoints import restore_means
 from kerasgan.data import Batches
 from kerasgan.trainer.feed import Feed, Position
 
@@ -30,14 +31,17 @@ def fit_in_parts(
     callbacks: Sequence[keras.callbacks.Callback],
     *,
     epochs: int,
+    max_steps: int | None,
     start: Position,
     validation_freq: int,
 ) -> None:
-    """Train from `start` up to `epochs`.
+    """Train from `start` up to `epochs` or `max_steps`, if that is not done already.
 
     An epoch that is resumed in the middle is shorter than the others, and Keras asks for the length of an
     epoch once for each call: it takes a call of its own.
     """
+    if start.epoch >= epochs or (max_steps is not None and global_step(module) >= max_steps):
+        return
     steps = feed.batches_per_epoch
     parts = _Parts(
         list(callbacks),
@@ -51,12 +55,16 @@ def fit_in_parts(
     options: dict[str, Any] = {"callbacks": parts, "verbose": 0, "validation_freq": validation_freq}
     if start.batch and isinstance(feed.train, Batches):
         parts.end = False
+        # The run goes on: averaged weights (`use_ema`) must not take the place of the weights yet.
+        module.optimizer.finalizes = False
         parts.set_params({**parts.params, "steps": steps - start.batch if steps else None})
         module.fit(**feed.fit_arguments(start), **options, initial_epoch=start.epoch, epochs=start.epoch + 1)
         parts.begin, parts.end = False, True
         parts.set_params({**parts.params, "steps": steps})
         start = Position(start.epoch + 1)
+        module.optimizer.finalizes = True
         if module.stop_training or start.epoch >= epochs:
+            module.optimizer.finalize_variable_values(module.trainable_variables)
             parts.on_train_end({})
             return
     module.fit(**feed.fit_arguments(), **options, initial_epoch=start.epoch, epochs=epochs)
@@ -74,16 +82,14 @@ class PlaceInData(keras.callbacks.Callback):
     def __init__(self, batches: Any, start: Position, arrays: Mapping[str, Any]) -> None:
         super().__init__()
         self._batches, self._start = batches, start
-        self._means = {name: array for name, array in arrays.items() if name.startswith("metric/")}
+        self._arrays = dict(arrays)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Act after Keras has reset the metrics, and before it asks for the first batch."""
         if isinstance(self._batches, Batches):
             self._batches.epoch = epoch
         if epoch == self._start.epoch and self._start.batch:
-            variables = named_variables(self.model)
-            for name, array in self._means.items():
-                variables[name].assign(array)
+            restore_means(self.model, self._arrays)
 
 
 class StopAtStep(keras.callbacks.Callback):
@@ -95,7 +101,7 @@ class StopAtStep(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Note the step this epoch begins with: on JAX, even reading `self.model` later costs a synchronisation."""
-        self._first_step = int(keras.ops.convert_to_numpy(self.model.optimizer.iterations))
+        self._first_step = global_step(self.model)
         self._steps_per_execution = self.model.steps_per_execution
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:

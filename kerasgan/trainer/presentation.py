@@ -40,8 +40,11 @@ def show_start(module: keras.Model, config: dict[str, Any], feed: Feed, run: Run
     )
 
 
-def show_end(run: RunDirectory, exported: Sequence[Path], results: dict[str, Any]) -> None:
-    """Print what came out and how to look at it."""
+def show_end(run: RunDirectory, exported: Sequence[Path], results: dict[str, Any], rehearsal: bool) -> None:
+    """Print what came out and how to look at it; of a rehearsal nothing did."""
+    if rehearsal:
+        print("\nEvery part ran; nothing was kept.")
+        return
     samples = sorted(run.samples.glob("epoch-*.png"))
     speed = results["images_per_second"]
     rows = {
@@ -49,8 +52,8 @@ def show_end(run: RunDirectory, exported: Sequence[Path], results: dict[str, Any
         + (f", {speed:,.0f} images/s" if speed else ""),
         "samples": samples[-1] if samples else None,
         "model": ", ".join(str(path) for path in exported) or None,
-        "metrics": run.metrics_file,
-        "logs": f"tensorboard --logdir {run.tensorboard}",
+        "metrics": run.metrics_file if run.metrics_file.exists() else None,
+        "logs": f"tensorboard --logdir {run.tensorboard}" if run.tensorboard.exists() else None,
     }
     _show({name: value for name, value in rows.items() if value})
 
@@ -67,6 +70,8 @@ def as_markdown(config: dict[str, Any]) -> str:
 
 
 def _parameters(module: keras.Model) -> str:
+    if not module.built:
+        return "not built yet"
     players = getattr(module, "players", None)
     if not players:
         return f"{module.count_params():,}"

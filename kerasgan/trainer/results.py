@@ -5,35 +5,55 @@ from typing import Any
 
 import keras
 
+from kerasgan.callbacks.logs import global_step
+from kerasgan.trainer.feed import Position
 
-class Clock:
-    """How long a call of `fit` took and how far it came; starts when it is made."""
 
-    def __init__(self, module: keras.Model) -> None:
-        self._began, self._first_step = time.perf_counter(), _global_step(module)
+class Record(keras.callbacks.History):
+    """Keras's history, and how far and how long a run has come.
 
-    def results(
-        self, module: keras.Model, status: str, history: keras.callbacks.History, batch_size: int | None
-    ) -> dict[str, Any]:
+    It counts on the host, so that it can tell also after a failure that left the model without its values.
+
+    Args:
+        module: About to be trained.
+        start: Where training goes on.
+        earlier: `results.json` of the part before a resume; empty for a new run.
+    """
+
+    def __init__(self, module: keras.Model, start: Position, earlier: dict[str, Any]) -> None:
+        super().__init__()
+        self.epoch: list[int] = []
+        self._began = time.perf_counter()
+        self._first_step = self._steps = global_step(module)
+        self._epochs = start.epoch
+        self._earlier = earlier
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Note the step this epoch begins with."""
+        self._epoch_step = self._steps = global_step(self.model)
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Count the batches that are done; the one that begins now is not."""
+        self._steps = self._epoch_step + batch
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Count the last batches too."""
+        super().on_epoch_end(epoch, logs)
+        self._steps, self._epochs = global_step(self.model), epoch + 1
+
+    def results(self, status: str, batch_size: int | None) -> dict[str, Any]:
         """Return the content of `results.json`.
 
         Args:
-            module: The module that was trained.
             status: `"done"`, `"interrupted"` or `"failed"`.
-            history: Of this call.
             batch_size: To count images; None if it is not known.
         """
-        seconds, step = time.perf_counter() - self._began, _global_step(module)
-        images = None if batch_size is None else (step - self._first_step) * batch_size
+        seconds, steps = time.perf_counter() - self._began, self._steps - self._first_step
         return {
             "status": status,
-            "steps": step,
-            "epochs": history.epoch[-1] + 1 if history.epoch else 0,
-            "wall_seconds": round(seconds, 3),
-            "images_per_second": None if images is None else round(images / seconds, 1),
-            "metrics": {name: values[-1] for name, values in history.history.items()},
+            "steps": self._steps,
+            "epochs": self._epochs,
+            "wall_seconds": round(seconds + self._earlier.get("wall_seconds", 0.0), 3),
+            "images_per_second": None if not (steps and batch_size) else round(steps * batch_size / seconds, 1),
+            "metrics": {name: values[-1] for name, values in self.history.items()} or self._earlier.get("metrics", {}),
         }
-
-
-def _global_step(module: keras.Model) -> int:
-    return int(keras.ops.convert_to_numpy(module.optimizer.iterations))

@@ -35,11 +35,10 @@ class RunDirectory:
         """Make the directory, or go into the one that is there to resume and delete what a kill left half written.
 
         Raises:
-            RunExistsError: It holds a run and `resume` is False, or holds none and `resume` is True.
-            NotADirectoryError: A file is in the way.
+            RunExistsError: It holds a run and `resume` is False, or holds none and `resume` is True; or it is a file.
         """
         if self.path.exists() and not self.path.is_dir():
-            raise NotADirectoryError(f"{self.path} is a file; choose a directory for the run.")
+            raise RunExistsError(f"{self.path} is a file; choose a directory for the run.")
         if resume and not self.config_file.exists():
             raise RunExistsError(f"{self.path} holds no run to resume; start one there without resume.")
         if not resume and self.path.exists() and any(self.path.iterdir()):
@@ -67,6 +66,10 @@ class RunDirectory:
             return dict(json.loads(self.config_file.read_bytes()))
         except FileNotFoundError:
             raise RunExistsError(f"{self.path} holds no run: it has no config.json; name a run directory.") from None
+
+    def read_results(self) -> dict[str, Any]:
+        """Return `results.json`, or nothing if it is not there yet."""
+        return dict(json.loads(self.results_file.read_bytes())) if self.results_file.exists() else {}
 
     def export(self, name: str, network: keras.Model) -> Path:
         """Write `<name>.keras`, which loads in any project with `keras.saving.load_model` alone."""

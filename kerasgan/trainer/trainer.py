@@ -11,15 +11,16 @@ import keras
 
 from kerasgan import backends
 from kerasgan.callbacks import Checkpoint
-from kerasgan.checkpoints import restore
+from kerasgan.checkpoints import CheckpointStore, restore
+from kerasgan.data import Batches
 from kerasgan.modules import Module
 from kerasgan.trainer import presentation
-from kerasgan.trainer.attendants import prepare, with_defaults
-from kerasgan.trainer.config import describe_run
+from kerasgan.trainer.attendants import bind, close, instruct, with_defaults
+from kerasgan.trainer.config import describe_run, differences
 from kerasgan.trainer.feed import Feed, Position
 from kerasgan.trainer.parts import PlaceInData, StopAtStep, fit_in_parts
-from kerasgan.trainer.results import Clock
-from kerasgan.trainer.run_directory import RunDirectory
+from kerasgan.trainer.results import Record
+from kerasgan.trainer.run_directory import RunDirectory, RunExistsError
 from kerasgan.trainer.signals import Interrupted, StopOnSignal
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
@@ -33,7 +34,8 @@ class Trainer:
     Args:
         run_dir: Where everything goes. A directory that holds a run is never overwritten.
         max_epochs: Epochs to train for, counted over all resumes; 1 if neither limit is given.
-        max_steps: Training steps to train for, likewise; whichever limit is met first ends training.
+        max_steps: Training steps to train for, likewise; whichever limit is met first ends training. Rounded up
+            to a multiple of `steps_per_execution`.
         callbacks: Keras callbacks of any origin. `StopOnNaN`, `TensorBoard`, `CSVLogger` and `ProgressBar` are
             added where the list has none of their kind.
         precision: `"float32"`, `"mixed_bfloat16"` or `"mixed_float16"`; Keras's present policy if None.
@@ -122,40 +124,41 @@ class Trainer:
         self._check_module(module)
         feed = self._feed(module, data, validation_data, batch_size)
         with self._open_run(resume) as run:
-            config = describe_run(module, data, self._options())
-            start, arrays = self._restore(run, module) if resume else (Position(), {})
+            callbacks = with_defaults(self.callbacks)
+            bind(callbacks, run, redirect=bool(self.fast_dev_run))
+            checkpoint = next((callback for callback in callbacks if isinstance(callback, Checkpoint)), None)
+            config = describe_run(module, data, self._options(), checkpoint.place if checkpoint else None)
+            start, arrays = self._restore(run, module, feed, config) if resume else (Position(), {})
+            record = Record(module, start, run.read_results())
             if not resume:
                 run.write_json(run.config_file, config)
-            callbacks = with_defaults(self.callbacks)
-            prepare(callbacks, run, feed, config, start)
+            instruct(callbacks, feed, config, start)
             presentation.show_start(module, config, feed, run)
 
-            history, clock = keras.callbacks.History(), Clock(module)
-            checkpoint = next((callback for callback in callbacks if isinstance(callback, Checkpoint)), None)
             status = "failed"
             try:
                 with StopOnSignal(checkpoint.save if checkpoint else None) as stop_on_signal:
-                    place, limit = PlaceInData(feed.train, start, arrays), StopAtStep(self.max_steps)
+                    guides = [record, PlaceInData(feed.train, start, arrays), stop_on_signal]
                     fit_in_parts(
                         module,
                         feed,
-                        [place, stop_on_signal, limit, *callbacks, history],
+                        [*guides, StopAtStep(self.max_steps), *callbacks],
                         epochs=self._epochs(feed),
+                        max_steps=self.max_steps,
                         start=start,
-                        validation_freq=self.check_val_every_n_epochs,
+                        validation_freq=1 if self.fast_dev_run else self.check_val_every_n_epochs,
                     )
                 status = "done"
             except Interrupted:
                 status = "interrupted"
                 raise
             finally:
-                for callback in callbacks:
-                    getattr(callback, "close", _nothing)()
-                results = clock.results(module, status, history, feed.batch_size)
+                close(callbacks)
+                results = record.results(status, feed.batch_size)
                 run.write_json(run.results_file, results)
             exported = [run.export(name, network) for name, network in _networks_to_export(module).items()]
-            presentation.show_end(run, exported, results)
-        return history
+            presentation.show_end(run, exported, results, rehearsal=bool(self.fast_dev_run))
+        return record
 
     def validate(self, module: keras.Model, data: Any, *, batch_size: int | None = None) -> dict[str, float]:
         """Run `validation_step` over the validation split of a `DataModule`, or over any other data.
@@ -210,7 +213,7 @@ class Trainer:
         return Feed.of(data, validation_data, batch_size, module).limited(
             train=self.fast_dev_run or self.limit_train_batches,
             validation=self.fast_dev_run or self.limit_val_batches,
-            overfit=self.overfit_batches,
+            overfit=self.fast_dev_run or self.overfit_batches if self.overfit_batches else None,
         )
 
     @contextmanager
@@ -225,16 +228,34 @@ class Trainer:
             run.open(resume=False)
             yield run
 
-    def _restore(self, run: RunDirectory, module: keras.Model) -> tuple[Position, Mapping[str, Any]]:
-        found = run.store.newest_good()
+    def _restore(
+        self, run: RunDirectory, module: keras.Model, feed: Feed, config: dict[str, Any]
+    ) -> tuple[Position, Mapping[str, Any]]:
+        store = CheckpointStore(config["checkpoints"] or run.store.directory)
+        found = store.newest_good()
         if found is None:
+            if run.metrics_file.exists():
+                raise RunExistsError(
+                    f"{run.path} holds a run that has no checkpoint to go on from; choose another directory."
+                )
             presentation.warn(f"{run.path} has no checkpoint yet; training starts at its beginning.")
             return Position(), {}
+        if changed := differences(run.read_config(), config):
+            raise ValueError(
+                f"{run.path} cannot be resumed with other settings: {'; '.join(changed)}. Use those it was started "
+                "with, or start a new run."
+            )
         checkpoint, passed_over = found
         for path, reason in passed_over:
             presentation.warn(f"{path} is passed over: {reason}")
         restore(module, checkpoint.arrays)
-        return Position(checkpoint.metadata["epoch"], checkpoint.metadata["batch"]), checkpoint.arrays
+        position = Position(checkpoint.metadata["epoch"], checkpoint.metadata["batch"])
+        if position.batch and not isinstance(feed.train, Batches):
+            presentation.warn(
+                f"only kg.data can go on in the middle of an epoch; epoch {position.epoch + 1} starts again."
+            )
+            position = Position(position.epoch)
+        return position, checkpoint.arrays
 
     def _epochs(self, feed: Feed) -> int:
         if self.fast_dev_run:
@@ -263,7 +284,3 @@ class Trainer:
 
 def _networks_to_export(module: keras.Model) -> dict[str, keras.Model]:
     return module.networks_to_export() if isinstance(module, Module) else {"model": module}
-
-
-def _nothing() -> None:
-    pass

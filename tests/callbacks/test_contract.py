@@ -7,10 +7,11 @@ import pytest
 from kerasgan import callbacks
 
 MAKE = {
+    "Checkpoint": lambda path: callbacks.Checkpoint(path / "checkpoints", every_n_steps=3),
     "CSVLogger": lambda path: callbacks.CSVLogger(path / "metrics.csv"),
     "ImageGrid": lambda path: callbacks.ImageGrid(path / "samples", count=4),
     "ImageGrid with TensorBoard": lambda path: callbacks.ImageGrid(path / "samples", count=4, log_dir=path / "tb"),
-    "ProgressBar": lambda path: callbacks.ProgressBar(images_per_epoch=32),
+    "ProgressBar": lambda path: callbacks.ProgressBar(images_per_step=8),
     "StopOnNaN": lambda path: callbacks.StopOnNaN(),
     "TensorBoard": lambda path: callbacks.TensorBoard(path / "tb", hyperparameters={"a": 1}, text={"b": "c"}),
 }

@@ -21,7 +21,7 @@ def drawn(terminal):
 
 
 def test_without_a_terminal_there_is_one_plain_line_an_epoch(fit, data, capsys):
-    fit([ProgressBar(images_per_epoch=32)], epochs=3, validation_data=data)
+    fit([ProgressBar(images_per_step=8)], epochs=3, validation_data=data)
     lines = capsys.readouterr().out.splitlines()
     pattern = "epoch {}/3  loss #  mae #  val_loss #  val_mae #  # images/s  # s".replace("#", r"[\d.e+]+")
     assert len(lines) == 3
@@ -29,7 +29,7 @@ def test_without_a_terminal_there_is_one_plain_line_an_epoch(fit, data, capsys):
         assert re.fullmatch(pattern.format(epoch), line), line
 
 
-def test_without_the_number_of_images_steps_are_counted(fit, capsys):
+def test_without_the_batch_size_steps_are_counted(fit, capsys):
     fit([ProgressBar()], epochs=1)
     assert " steps/s  " in capsys.readouterr().out
 
@@ -93,7 +93,7 @@ def test_the_number_of_steps_is_learnt_where_the_data_cannot_tell(fit, data, ter
         while True:
             yield data[0][:8], data[1][:8]
 
-    bar = ProgressBar(console=terminal, images_per_epoch=24)
+    bar = ProgressBar(console=terminal, images_per_step=8)
     model.fit(batches(), steps_per_epoch=3, epochs=2, verbose=0, shuffle=False, callbacks=[bar])
     assert "images/s" in drawn(terminal)[1]
 

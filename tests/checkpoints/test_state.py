@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 import kerasgan as kg
-from kerasgan.checkpoints import StateError, capture, named_variables, restore
+from kerasgan.checkpoints import StateError, capture, named_variables, restore, restore_means
 from kerasgan.testing import ThreePlayers, tiny_gan, tiny_images
 
 IMAGES = tiny_images(16)
@@ -36,7 +36,28 @@ def test_restoring_brings_back_every_value():
     other = tiny_gan()
     restore(other, capture(gan))
     for name, value in capture(gan).items():
-        np.testing.assert_array_equal(capture(other)[name], value, err_msg=name)
+        if not name.startswith("metric/"):
+            np.testing.assert_array_equal(capture(other)[name], value, err_msg=name)
+
+
+def test_running_means_are_restored_apart_since_an_epoch_begins_without_them():
+    gan, other = trained(), tiny_gan()
+    restore(other, capture(gan))
+    assert not capture(other)["metric/0000"].any()
+    restore_means(other, capture(gan))
+    np.testing.assert_array_equal(capture(other)["metric/0000"], capture(gan)["metric/0000"])
+
+
+def test_a_stock_model_whose_metrics_are_not_built_yet_is_restored():
+    def model():
+        network = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+        network.compile("adam", "mse", metrics=["mae"])
+        return network
+
+    one, other = model(), model()
+    one.fit(np.ones((4, 3)), np.ones((4, 2)), verbose=0)
+    restore(other, capture(one))
+    np.testing.assert_array_equal(one.get_weights()[0], other.get_weights()[0])
 
 
 def test_a_stock_keras_model_is_captured_too():

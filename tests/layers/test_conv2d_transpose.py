@@ -68,6 +68,24 @@ def test_second_order_gradients_are_those_of_keras(strides):
         np.testing.assert_allclose(mine, theirs, rtol=1e-3, atol=1e-3)
 
 
+def test_networks_within_a_network_become_stock_layers_too():
+    inner = keras.Sequential([keras.Input((4, 4, 3)), kg.layers.Conv2DTranspose(2, 5, strides=2, padding="same")])
+    outer = keras.Sequential([keras.Input((4, 4, 3)), inner, keras.layers.Flatten()])
+    stock = kg.layers.to_stock(outer)
+    assert type(stock.layers[0].layers[0]) is keras.layers.Conv2DTranspose
+    x = np.random.default_rng(0).standard_normal((2, 4, 4, 3)).astype("float32")
+    np.testing.assert_allclose(outer(x), stock(x), rtol=1e-5, atol=1e-5)
+
+
+def test_a_subclassed_model_is_returned_as_it_is():
+    class Own(keras.Model):
+        def call(self, x):
+            return x
+
+    own = Own()
+    assert kg.layers.to_stock(own) is own
+
+
 def test_a_network_becomes_stock_layers_with_equal_outputs():
     network = keras.Sequential([keras.Input((4, 4, 3)), kg.layers.Conv2DTranspose(2, 5, strides=2, padding="same")])
     stock = kg.layers.to_stock(network)

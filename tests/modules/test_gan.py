@@ -18,6 +18,14 @@ def test_the_recipe_is_the_workshops():
     assert gan.loss_name == "non_saturating"
 
 
+def test_the_other_recipe_takes_small_steps_and_unknown_ones_are_named():
+    gan = kg.GAN.dcgan((8, 8, 1), 4, recipe="small_steps")
+    assert float(gan.generator_optimizer.learning_rate.numpy()) == pytest.approx(4e-4)
+    assert gan.generator_optimizer.beta_1 == 0.5
+    with pytest.raises(ValueError, match="recipe 'fast' is unknown; choose one of workshop, small_steps"):
+        kg.GAN.dcgan(recipe="fast")
+
+
 def test_both_players_learn_in_a_simultaneous_update():
     gan = tiny_gan()
     before = gan.get_weights()
@@ -95,6 +103,12 @@ def test_interpolate_begins_and_ends_with_samples_and_moves_little_by_little():
     assert (steps.max(axis=1) < np.abs(walks[:, 0] - walks[:, -1]).mean(axis=(1, 2, 3))).all()
 
 
+def test_interpolating_latents_of_length_one_stays_finite():
+    generator = keras.Sequential([keras.Input((1,)), keras.layers.Dense(64), keras.layers.Reshape((8, 8, 1))])
+    walks = kg.GAN(generator, tiny_discriminator()).interpolate(rows=2, steps=5, seed=0)
+    assert np.isfinite(walks).all()
+
+
 @pytest.mark.parametrize(
     ("call", "complaint"),
     [
@@ -123,8 +137,9 @@ def test_summaries_print_each_network(capsys):
 
 
 def test_config_round_trip():
-    gan = kg.GAN.from_config(tiny_gan(loss="hinge").get_config())
+    gan = kg.GAN.from_config(tiny_gan(loss="hinge", seed=7).get_config())
     assert gan.loss_name == "hinge"
+    assert gan.seed == 7
     assert gan.generator.output_shape == (None, 8, 8, 1)
 
 

@@ -52,6 +52,39 @@ def test_each_players_loss_moves_only_its_own_variables(only):
     assert moved(before, module) == {only}
 
 
+@pytest.mark.parametrize("only", ["first", "second", "discriminator"])
+def test_with_all_learning_rates_but_one_at_zero_only_that_player_moves(only):
+    module = ThreePlayers()
+    rates = {player: 0.1 if player == only else 0.0 for player in module.players}
+    module.compile(optimizer={player: keras.optimizers.SGD(rate) for player, rate in rates.items()})
+    before = trainable(module)
+    module.fit(IMAGES, batch_size=8, verbose=0)
+    assert moved(before, module) == {only}
+
+
+def test_regularizers_and_add_loss_of_a_players_layers_are_part_of_its_loss():
+    class Pulled(keras.layers.Layer):
+        def call(self, x):
+            self.add_loss(3.0)
+            return x
+
+    class Regularized(kg.Module):
+        def __init__(self):
+            super().__init__()
+            kernel = keras.layers.Dense(1, use_bias=False, kernel_initializer="ones", kernel_regularizer="l2")
+            self.net = keras.Sequential([keras.Input((2,)), kernel, Pulled()])
+            self.compile(optimizer=keras.optimizers.SGD(1.0))
+
+        def training_step(self, x):
+            self.minimize(lambda: {"net": 0.0 * ops.sum(self.net(x))})
+
+    module = Regularized()
+    history = module.fit(np.zeros((4, 2), "float32"), verbose=0).history
+    # l2 is 0.01 of the sum of squares, 2 here; its gradient is 0.02 of each weight
+    assert history["loss"] == [pytest.approx(0.02 + 3.0)]
+    np.testing.assert_allclose(module.get_weights()[0], 0.98, rtol=1e-6)
+
+
 def test_simultaneous_gradients_are_those_of_two_separate_passes():
     """Compare one call of minimize with the same two losses differentiated one at a time, from equal weights."""
 
@@ -297,6 +330,22 @@ def test_labels_of_another_shape_than_before_are_refused():
     with pytest.raises(ValueError, match=r"Labels of shape \('batch', 10\) .*built on labels of shape \('batch',\)"):
         gan.fit(IMAGES, np.eye(10, dtype="float32")[labels], batch_size=8, verbose=0)
     gan.fit(IMAGES, labels, batch_size=8, verbose=0)
+
+
+def test_labels_of_a_step_that_failed_do_not_count():
+    class Picky(kg.GAN):
+        def training_step(self, batch):
+            if len(batch[1].shape) > 1:
+                raise TypeError("class numbers, please")
+            super().training_step(batch)
+
+    plain, labels = tiny_gan(), np.arange(32) % 10
+    gan = Picky(plain.generator, plain.discriminator)
+    gan.compile(optimizer={"generator": "adam", "discriminator": "adam"})
+    with pytest.raises(TypeError, match="class numbers"):
+        gan.fit(IMAGES, np.eye(10, dtype="float32")[labels], batch_size=8, verbose=0)
+    gan.fit(IMAGES, labels, batch_size=8, verbose=0)
+    assert gan.global_step == 4
 
 
 @pytest.mark.parametrize("when", ["first step", "second fit", "evaluate", "predict"])

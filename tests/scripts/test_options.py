@@ -11,7 +11,7 @@ import options
 @pytest.fixture
 def parser():
     parser = options.Parser(prog="train")
-    options.add_training_options(parser, epochs=3, batch_size=32)
+    options.add_training_options(parser)
     return parser
 
 
