@@ -22,6 +22,9 @@ def pinned(tool: str) -> str:
 def backend_env(backend: str) -> dict[str, str]:
     """Return the environment variables of a process that tests one backend."""
     return {
+        # Many tests compile the same tiny step; a program that is compiled once is read from here by the others.
+        "JAX_COMPILATION_CACHE_DIR": str(Path(".nox", "jax-cache").resolve()),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1",
         "KERAS_BACKEND": backend,
         "KERASGAN_ONLY_BACKEND": backend,  # a test fails if the other one can be imported
         "CUDA_VISIBLE_DEVICES": "",  # the numbers that the tests compare are those of a CPU

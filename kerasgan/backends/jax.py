@@ -161,7 +161,7 @@ def conv_transpose(inputs: Any, kernel: Any, **options: Any) -> Any:
     """`keras.ops.conv_transpose` with the same values and a fast weight gradient.
 
     XLA's CPU compiler differentiates a strided transposed convolution by its kernel through a dilated
-    convolution that is some thirty times slower than need be. But T, the transposed convolution, is the
+    convolution, which is slow. But T, the transposed convolution, is the
     adjoint of an ordinary convolution F, so <g, T(x, k)> = <F(g, k), x>: the gradient by k is F's own
     weight gradient with the roles of x and g exchanged, which is fast.
 

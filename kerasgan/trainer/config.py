@@ -54,6 +54,8 @@ def hyperparameters(config: dict[str, Any]) -> dict[str, str | int | float | boo
         settings = {**optimizer["config"], "optimizer": optimizer["class_name"]}
         for name in ("optimizer", "learning_rate", "beta_1", "beta_2"):
             chosen[f"{player} {name}"] = settings.get(name)
+    # Rates come out of float32 variables: 0.001, not 0.0010000000474974513.
+    chosen = {name: float(f"{value:.6g}") if isinstance(value, float) else value for name, value in chosen.items()}
     return {name: value for name, value in chosen.items() if isinstance(value, str | int | float | bool)}
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import kerasgan as kg
 from kerasgan.testing import TinyWassersteinGAN
 
-STEPS, BATCH = 50, 16
+STEPS, BATCH = 50, 28
 
 
 def set_weights_from_numpy(*networks):
