@@ -4,8 +4,10 @@ import argparse
 import importlib.util
 import os
 import sys
+import tempfile
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 BACKENDS = ("jax", "tensorflow")
@@ -39,8 +41,28 @@ def choose_backend() -> None:
         os.environ["KERAS_BACKEND"] = installed[0]
         others = f" ({installed[1]} is installed too; set KERAS_BACKEND to choose)" if installed[1:] else ""
         print(f"KERAS_BACKEND is not set: running on {installed[0]}{others}.")
-    # TensorFlow's C++ side talks on stderr of processor flags and failed optimizations; what matters is raised.
+    # TensorFlow's C++ side talks on stderr of optimizations that failed; what matters is raised.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+@contextmanager
+def greetings_withheld() -> Iterator[None]:
+    """Keep what C++ libraries print on stderr while they are imported, and show it only if that fails.
+
+    TensorFlow tells of processor features before it looks at any setting that would silence it.
+    """
+    with tempfile.TemporaryFile() as said:
+        stderr = os.dup(2)
+        os.dup2(said.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            said.seek(0)
+            os.write(stderr, said.read())
+            raise
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
 
 
 def positive(text: str) -> int:
@@ -156,7 +178,8 @@ def run(main: Callable[[Namespace], None], parser: argparse.ArgumentParser) -> N
     if getattr(options, "resume", False) and options.run_dir is None:
         fail(2, "--resume needs --run-dir, the directory of the run to go on with.")
     choose_backend()
-    import kerasgan as kg
+    with greetings_withheld():
+        import kerasgan as kg
 
     try:
         main(options)

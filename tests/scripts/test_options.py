@@ -1,4 +1,5 @@
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -40,6 +41,16 @@ def test_a_bad_option_is_one_line_that_says_what_would_be_right(parser, capsys, 
 def test_a_learning_rate_lies_between_zero_and_one(text):
     with pytest.raises(argparse.ArgumentTypeError, match="is no learning rate"):
         options.rate(text)
+
+
+def test_what_is_said_during_an_import_is_shown_only_if_it_fails(capfd):
+    with options.greetings_withheld():
+        os.write(2, b"hello")
+    assert capfd.readouterr().err == ""
+    with pytest.raises(ImportError), options.greetings_withheld():
+        os.write(2, b"no such library")
+        raise ImportError
+    assert capfd.readouterr().err == "no such library"
 
 
 def test_limits_are_counts_or_fractions():
