@@ -5,7 +5,8 @@
 
 All train the same networks from one shared forward pass on the same batches, by turns, so that a machine that
 slows down slows all. The ratios are those of the medians. `--stock-layers` adds the same GAN with Keras's own
-transposed convolution. The README has the figures.
+transposed convolution. On 2 cores of an AMD EPYC the first prints a
+ratio of 0.955 to 1.010 from run to run.
 """
 
 import os
@@ -109,9 +110,23 @@ def main(args: options.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = options.Parser(description="Time a kerasgan step against one written by hand in JAX.")
-    parser.add_argument("--batch-size", type=options.positive, default=64, metavar="N", help="(default: %(default)s)")
-    parser.add_argument("--steps", type=options.positive, default=10, metavar="N", help="(default: %(default)s)")
-    parser.add_argument("--repeats", type=options.positive, default=7, metavar="N", help="(default: %(default)s)")
+    parser.add_argument(
+        "--batch-size", type=options.positive, default=64, metavar="N", help="images a step (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--steps",
+        type=options.positive,
+        default=10,
+        metavar="N",
+        help="timed steps in each repeat (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--repeats",
+        type=options.positive,
+        default=7,
+        metavar="N",
+        help="turns of each contestant (default: %(default)s)",
+    )
     parser.add_argument("--stock-layers", action="store_true", help="add the same GAN of Keras's own layers")
     parser.add_argument("--debug", action="store_true", help="show where an error came from")
     options.run(main, parser)

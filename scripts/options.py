@@ -140,7 +140,7 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
         type=positive,
         default=1,
         metavar="N",
-        help="steps a call (default: %(default)s)",
+        help="training steps per call of the compiled function (default: %(default)s)",
     )
     add("--run-dir", metavar="DIR", help="where everything goes (default: a fresh numbered one in runs/)")
     add("--resume", action="store_true", help="go on from the newest checkpoint in --run-dir")
@@ -151,7 +151,13 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="batches of an epoch, or a fraction of them",
     )
-    add("--checkpoint-every-epochs", type=positive, default=1, metavar="N", help="(default: %(default)s)")
+    add(
+        "--checkpoint-every-epochs",
+        type=positive,
+        default=1,
+        metavar="N",
+        help="checkpoints at the ends of epochs (default: %(default)s)",
+    )
     add("--checkpoint-every-steps", type=positive, metavar="N", help="checkpoints within epochs too")
     add("--debug", action="store_true", help="show where an error came from")
 

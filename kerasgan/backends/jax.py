@@ -99,7 +99,7 @@ def player_gradients(
 ) -> tuple[dict[str, Any], dict[str, list[Any]]]:
     """Run one forward pass and differentiate every player's loss by that player's variables.
 
-    `jax.vjp` linearises the shared pass once; it is pulled back once per player with a one for that player's
+    `jax.vjp` linearizes the shared pass once; it is pulled back once per player with a one for that player's
     loss and zeros for the others. What a player does not need of the backward pass is removed by XLA.
 
     Args:

@@ -31,11 +31,15 @@ class Checkpoint(RunCallback):
         mode: `"min"` or `"max"`: which value of `monitor` is best.
 
     Raises:
-        ValueError: An argument is out of range; or `monitor` names no log at the end of an epoch.
+        ValueError: An argument is out of range; when training begins there is no directory, or it holds the
+            checkpoints of another run; or `monitor` names no log at the end of an epoch.
+        NonFiniteLoss: A weight or a slot of an optimizer is NaN or infinite; such a state is not saved.
         CheckpointError: The disk refused. Earlier checkpoints stay as they are.
 
     Example:
         >>> gan.fit(images, epochs=10, callbacks=[kg.callbacks.Checkpoint("checkpoints", every_n_steps=500)])
+        >>> found, passed_over = kg.checkpoints.CheckpointStore("checkpoints").newest_good()
+        >>> kg.checkpoints.restore(gan, found.arrays)
     """
 
     argument: ClassVar[str] = "directory"
@@ -83,7 +87,7 @@ class Checkpoint(RunCallback):
         self._position = self.resumed_from
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Note what is needed during the epoch: on JAX, even reading `self.model` costs a synchronisation then."""
+        """Note what is needed during the epoch: on JAX, even reading `self.model` costs a synchronization then."""
         self._first_batch = self.resumed_from[1] if epoch == self.resumed_from[0] else 0
         self._first_step = global_step(self.model)
         self._position = (epoch, self._first_batch)

@@ -9,7 +9,7 @@ from kerasgan.callbacks.logs import global_step
 
 
 class NonFiniteLoss(ArithmeticError):
-    """A logged value is NaN or infinite.
+    """A logged value, a weight or a slot of an optimizer is NaN or infinite.
 
     Attributes:
         values: The values that are, by name.
@@ -32,7 +32,7 @@ class NonFiniteLoss(ArithmeticError):
 
 
 class StopOnNaN(keras.callbacks.Callback):
-    """Stop as soon as a log is NaN or infinite, in training or validation.
+    """Stop the epoch once a log is NaN or infinite, in training or validation, and raise at its end.
 
     Place it before callbacks that save: what they would save is worthless then.
 

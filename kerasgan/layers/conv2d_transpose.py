@@ -13,8 +13,8 @@ class Conv2DTranspose(keras.layers.Conv2DTranspose):
     """`keras.layers.Conv2DTranspose` with the same arguments, weights and results, and a faster gradient.
 
     On a CPU, XLA's gradient by the kernel of a strided transposed convolution takes as long as all the rest of a
-    DCGAN step (`scripts/benchmark.py --stock-layers`); `kerasgan.backends.conv_transpose` says what is done instead.
-    A model that holds this layer is turned into
+    DCGAN step (`scripts/benchmark.py --stock-layers`); here it is computed as the weight gradient of an ordinary
+    convolution. A model that holds this layer is turned into
     one of stock layers, weights included, by `kerasgan.layers.to_stock`.
     """
 

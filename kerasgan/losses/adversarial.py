@@ -1,4 +1,4 @@
-"""What a discriminator and a generator minimise, as pure functions on logits of any shape."""
+"""What a discriminator and a generator minimize, as pure functions on logits of any shape."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -42,7 +42,7 @@ def generator_loss(fake_logits: Any) -> Any:
 
 
 def hinge_discriminator_loss(real_logits: Any, fake_logits: Any) -> Any:
-    """Penalise logits on the wrong side of a margin of one.
+    """Penalize logits on the wrong side of a margin of one.
 
     Args:
         real_logits: Scores of dataset images, `(batch, 1)`, unbounded.

@@ -26,6 +26,7 @@ class GAN(Module):
         discriminator: Network from images to logits `(batch, 1)`; higher means more real.
         loss: Name of a pair in `kerasgan.losses.ADVERSARIAL_LOSSES`.
         seed: Seed of the latents drawn in training; a random one if None.
+        options: As in `keras.Model`, such as `name`.
 
     Raises:
         ValueError: The loss is unknown, or the generator's images do not fit the discriminator.
@@ -71,15 +72,18 @@ class GAN(Module):
         dropout: float | None = None,
         **options: Any,
     ) -> "GAN":
-        """Build the workshop's deep convolutional GAN, compiled with the optimizers of a recipe.
+        """Build the deep convolutional GAN of TensorFlow's tutorial, compiled with the optimizers of a recipe.
 
         Args:
             image_shape: `(side, side, channels)`; side a multiple of 4 up to 128, channels 1 or 3.
-            latent_dim: Length of a latent vector.
+            latent_dim: Length of a latent vector, at least 1.
             recipe: Name of a set in `DCGAN_RECIPES`: `"workshop"`, Adam at 1e-4 and dropout 0.3, or
                 `"small_steps"`, which reaches readable digits in minutes on a CPU.
-            dropout: Share dropped after each convolution of the discriminator; that of the recipe if None.
+            dropout: Share dropped after each convolution of the discriminator, in [0, 1); the recipe's if None.
             options: Further options of `GAN`, such as `loss` and `seed`.
+
+        Returns:
+            A compiled GAN.
 
         Raises:
             ValueError: The image shape or `latent_dim` is out of range, or the recipe is unknown.

@@ -1,4 +1,4 @@
-"""The gradient by the inputs, for penalties: R1, WGAN-GP, DRAGAN, saliency."""
+"""The gradient with respect to the inputs, for penalties: R1, WGAN-GP, DRAGAN, saliency."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +9,7 @@ from kerasgan import backends
 
 
 def grad(function: Callable[[Any], Any], x: Any) -> Any:
-    """Differentiate `sum(function(x))` by `x`, anywhere, also inside a loss that is itself differentiated.
+    """Differentiate `sum(function(x))` with respect to `x`, anywhere, also inside a loss that is itself differentiated.
 
     `function` runs once and its pass counts like any other call: BatchNormalization inside it moves its
     averages if `training=True`, Dropout and every `SeedGenerator` advance, on both backends alike. Pass

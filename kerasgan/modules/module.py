@@ -52,8 +52,11 @@ class Module(keras.Model):
     def training_step(self, batch: Any) -> None:
         """Train on one batch: call `minimize` once or more, `log` what should be seen. Override this.
 
+        What it returns is ignored.
+
         Args:
-            batch: What Keras would hand over: `x` alone, or the tuple `(x, y)`. What is returned is ignored.
+            batch: What Keras would hand over: `x` alone, or the tuple `(x, y)`. A `DataModule` yields
+                `(images, labels)`, or images alone where it has no labels.
         """
         raise TypeError(f"{type(self).__name__} defines no training_step(batch), so it cannot be trained.")
 
@@ -73,10 +76,10 @@ class Module(keras.Model):
     def minimize(self, losses: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Update each player named in `losses()` once, all from one shared forward pass.
 
-        Each player's gradient is taken of its own loss by its own variables only; all gradients come from the
-        same weights; then each optimizer applies. One call with two players updates them simultaneously, two
-        calls alternate. Regularizers of a player's layers are part of its loss. The epoch means of the losses are
-        logged as `generator_loss`, `critic_loss`, ...; as `loss` if the module has a single player.
+        Each player's gradient is taken of its own loss with respect to its own variables only; all gradients come
+        from the same weights; then each optimizer applies. One call with two players updates them simultaneously,
+        two calls alternate. Regularizers of a player's layers are part of its loss. The epoch means of the losses
+        are logged as `generator_loss`, `critic_loss`, ...; as `loss` if the module has a single player.
 
         Args:
             losses: Takes nothing, returns `{player: scalar loss}`.
@@ -116,6 +119,9 @@ class Module(keras.Model):
             name: As it shall appear, for example `"gradient_penalty"`.
             value: Number or tensor; the mean is taken of a tensor that is not scalar.
             weight: How much this step counts in the mean; the number of examples in the batch if left out.
+
+        Raises:
+            ValueError: More than 64 names were logged.
         """
         self._logs.update_state(name, ops.mean(value), self._weight if weight is None else weight)
 

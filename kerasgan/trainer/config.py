@@ -1,4 +1,4 @@
-"""What `config.json` says of a run: everything needed to repeat it."""
+"""What `config.json` says of a run, and what may not change when it is resumed."""
 
 import platform
 import sys
@@ -51,12 +51,11 @@ def hyperparameters(config: dict[str, Any]) -> dict[str, str | int | float | boo
     chosen |= {name: config["data"].get(name) for name in ("name", "batch_size", "seed")}
     compiled = (config["module"] or {}).get("compile_config") or {}
     for player, optimizer in _optimizers(compiled.get("optimizer")).items():
+        optimizer = optimizer["config"].get("inner_optimizer", optimizer)  # what a loss scale is wrapped around
         settings = {**optimizer["config"], "optimizer": optimizer["class_name"]}
         for name in ("optimizer", "learning_rate", "beta_1", "beta_2"):
             chosen[f"{player} {name}"] = settings.get(name)
-    # Rates come out of float32 variables: 0.001, not 0.0010000000474974513.
-    chosen = {name: float(f"{value:.6g}") if isinstance(value, float) else value for name, value in chosen.items()}
-    return {name: value for name, value in chosen.items() if isinstance(value, str | int | float | bool)}
+    return {name: _shown(value) for name, value in chosen.items() if isinstance(value, str | int | float | bool)}
 
 
 def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
@@ -64,15 +63,46 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
 
     The backend may change, and how long to train may too.
     """
-    settings = [
-        {**hyperparameters(config), "data": config["data"].get("fingerprint", config["data"]["name"])}
-        for config in (old, new)
-    ]
+    one, other = _settings(old), _settings(new)
     return [
-        f"{name} was {settings[0].get(name)} and is {settings[1].get(name)}"
-        for name in sorted(settings[0].keys() | settings[1].keys())
-        if name != "backend" and settings[0].get(name) != settings[1].get(name)
+        f"{name} was {one.get(name)} and is {other.get(name)}"
+        for name in sorted(one.keys() | other.keys())
+        if one.get(name) != other.get(name)
     ]
+
+
+def _settings(config: dict[str, Any]) -> dict[str, Any]:
+    """Flatten what makes a run the run it is into `{name: value}`."""
+    data, module = config["data"], config["module"] or {}
+    settings = {name: data.get(name) for name in ("batch_size", "one_hot", "drop_remainder")}
+    settings |= {
+        "data seed": data.get("seed"),
+        "data": data.get("fingerprint", data["name"]),
+        "precision": config["precision"],
+    }
+    settings |= {
+        name: value for name, value in module.get("config", {}).items() if isinstance(value, str | float | int)
+    }
+    for player, optimizer in _optimizers((module.get("compile_config") or {}).get("optimizer")).items():
+        settings |= _flat(player, optimizer)
+    settings.pop("name", None)
+    return settings
+
+
+def _flat(prefix: str, value: Any) -> dict[str, Any]:
+    """Flatten nested dictionaries; Keras's generated names and places of classes say nothing about a setting."""
+    if not isinstance(value, dict):
+        return {prefix: _shown(value)}
+    flat: dict[str, Any] = {}
+    for name, item in value.items():
+        if name not in ("name", "module", "registered_name", "build_config"):
+            flat |= _flat(prefix if name == "config" else f"{prefix} {name}", item)
+    return flat
+
+
+def _shown(value: Any) -> Any:
+    # Rates come out of float32 variables: 0.001, not 0.0010000000474974513.
+    return float(f"{value:.6g}") if isinstance(value, float) else value
 
 
 def _optimizers(optimizer: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 
 from kerasgan.checkpoints import CheckpointError, CheckpointStore, restore
-from kerasgan.trainer.run_directory import RunDirectory, RunExistsError
+from kerasgan.trainer.run_directory import RunDirectory, RunDirectoryError
 
 
 def load_run(run_dir: str | Path, step: int | None = None, *, module: keras.Model | None = None) -> Any:
@@ -22,7 +22,7 @@ def load_run(run_dir: str | Path, step: int | None = None, *, module: keras.Mode
         The compiled module.
 
     Raises:
-        RunExistsError: The directory holds no run, or one whose module cannot be rebuilt.
+        RunDirectoryError: The directory holds no run, or one whose module cannot be rebuilt.
         CheckpointError: It has no checkpoint, or none that is whole.
         StateError: The checkpoint does not fit the module that `config.json` describes.
 
@@ -48,11 +48,11 @@ def load_run(run_dir: str | Path, step: int | None = None, *, module: keras.Mode
 def _rebuilt(run: RunDirectory, config: dict[str, Any] | None) -> keras.Model:
     remedy = "build and compile the module and pass it as load_run(..., module=...)"
     if config is None:
-        raise RunExistsError(
+        raise RunDirectoryError(
             f"{run.config_file} does not say how to rebuild the module, which has no get_config; {remedy}."
         )
     try:
         return keras.saving.deserialize_keras_object(config)
     except TypeError as error:  # what Keras raises for a class it cannot find
         name = config.get("class_name")
-        raise RunExistsError(f"{run.config_file}: the class {name!r} is not known to Keras; {remedy}.") from error
+        raise RunDirectoryError(f"{run.config_file}: the class {name!r} is not known to Keras; {remedy}.") from error

@@ -100,7 +100,7 @@ class StopAtStep(keras.callbacks.Callback):
         self._max_steps = max_steps
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Note the step this epoch begins with: on JAX, even reading `self.model` later costs a synchronisation."""
+        """Note the step this epoch begins with: on JAX, even reading `self.model` later costs a synchronization."""
         self._first_step = global_step(self.model)
         self._steps_per_execution = self.model.steps_per_execution
 

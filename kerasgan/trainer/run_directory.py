@@ -11,7 +11,7 @@ from kerasgan.checkpoints import CheckpointStore, remove_temporaries, write_atom
 from kerasgan.layers import to_stock
 
 
-class RunExistsError(ValueError):
+class RunDirectoryError(ValueError):
     """The directory holds a run already, and nobody said to resume it; or it holds none to resume."""
 
 
@@ -35,14 +35,14 @@ class RunDirectory:
         """Make the directory, or go into the one that is there to resume and delete what a kill left half written.
 
         Raises:
-            RunExistsError: It holds a run and `resume` is False, or holds none and `resume` is True; or it is a file.
+            RunDirectoryError: It holds a run and `resume` is False, or none and `resume` is True; or it is a file.
         """
         if self.path.exists() and not self.path.is_dir():
-            raise RunExistsError(f"{self.path} is a file; choose a directory for the run.")
+            raise RunDirectoryError(f"{self.path} is a file; choose a directory for the run.")
         if resume and not self.config_file.exists():
-            raise RunExistsError(f"{self.path} holds no run to resume; start one there without resume.")
+            raise RunDirectoryError(f"{self.path} holds no run to resume; start one there without resume.")
         if not resume and self.path.exists() and any(self.path.iterdir()):
-            raise RunExistsError(
+            raise RunDirectoryError(
                 f"{self.path} already holds a run or other files, which are never overwritten; resume it "
                 "(resume=True, --resume) or choose another directory (--run-dir)."
             )
@@ -60,12 +60,12 @@ class RunDirectory:
         """Return `config.json`.
 
         Raises:
-            RunExistsError: There is none.
+            RunDirectoryError: There is none.
         """
         try:
             return dict(json.loads(self.config_file.read_bytes()))
         except FileNotFoundError:
-            raise RunExistsError(f"{self.path} holds no run: it has no config.json; name a run directory.") from None
+            raise RunDirectoryError(f"{self.path} holds no run: it has no config.json; name a run directory.") from None
 
     def read_results(self) -> dict[str, Any]:
         """Return `results.json`, or nothing if it is not there yet."""

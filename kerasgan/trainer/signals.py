@@ -9,14 +9,15 @@ import keras
 
 
 class Interrupted(Exception):
-    """A signal ended training; the state is saved.
+    """A signal ended training between two steps; the state is saved if the run has a `Checkpoint`.
 
     Attributes:
         signal: Its number; a shell expects the exit status 128 + signal.
+        saved: Whether the state is saved.
     """
 
     def __init__(self, number: int, saved: bool) -> None:
-        self.signal = signal.Signals(number)
+        self.signal, self.saved = signal.Signals(number), saved
         state = "the state is saved; resume to go on" if saved else "nothing was saved: the run has no Checkpoint"
         super().__init__(f"Stopped by {self.signal.name}: {state}.")
 

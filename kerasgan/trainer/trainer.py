@@ -20,7 +20,7 @@ from kerasgan.trainer.config import describe_run, differences
 from kerasgan.trainer.feed import Feed, Position
 from kerasgan.trainer.parts import PlaceInData, StopAtStep, fit_in_parts
 from kerasgan.trainer.results import Record
-from kerasgan.trainer.run_directory import RunDirectory, RunExistsError
+from kerasgan.trainer.run_directory import RunDirectory, RunDirectoryError
 from kerasgan.trainer.signals import Interrupted, StopOnSignal
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
@@ -37,7 +37,7 @@ class Trainer:
         max_steps: Training steps to train for, likewise; whichever limit is met first ends training. Rounded up
             to a multiple of `steps_per_execution`.
         callbacks: Keras callbacks of any origin. `StopOnNaN`, `TensorBoard`, `CSVLogger` and `ProgressBar` are
-            added where the list has none of their kind.
+            added where the list has none of their kind. `Checkpoint` is not: without one a run cannot be resumed.
         precision: `"float32"`, `"mixed_bfloat16"` or `"mixed_float16"`; Keras's present policy if None.
         steps_per_execution: As in `keras.Model.compile`; what the module was compiled with if None.
         seed: Given to `keras.utils.set_random_seed`.
@@ -116,10 +116,13 @@ class Trainer:
             Keras's history of this call.
 
         Raises:
-            RunExistsError: The directory holds a run and `resume` is False, or none and `resume` is True.
+            RunDirectoryError: The directory holds a run and `resume` is False, or none and `resume` is True.
             NonFiniteLoss: A loss became NaN or infinite.
-            Interrupted: SIGINT or SIGTERM came; the state is saved.
-            ValueError: The module is not compiled, or was built in another precision than the trainer's.
+            Interrupted: SIGINT or SIGTERM came; the state is saved if there is a `Checkpoint` callback.
+            StateError: The checkpoint does not fit the module.
+            CheckpointError: The disk refused, or there are checkpoints and none is usable.
+            ValueError: The module is not compiled or was built in another precision than the trainer's, the run to
+                resume had other settings, or `batch_size` was given with a `DataModule`.
         """
         self._check_module(module)
         feed = self._feed(module, data, validation_data, batch_size)
@@ -163,6 +166,11 @@ class Trainer:
     def validate(self, module: keras.Model, data: Any, *, batch_size: int | None = None) -> dict[str, float]:
         """Run `validation_step` over the validation split of a `DataModule`, or over any other data.
 
+        Args:
+            module: Compiled.
+            data: As for `fit`.
+            batch_size: For arrays.
+
         Returns:
             `{name: mean}` of what the step logs.
 
@@ -176,7 +184,16 @@ class Trainer:
         return self._evaluate(module, data, "test", batch_size)
 
     def predict(self, module: keras.Model, data: Any, *, batch_size: int | None = None) -> Any:
-        """Return what `module` makes of the images of the test split of a `DataModule`, or of any other data."""
+        """Return what `module` makes of the images of the test split of a `DataModule`, or of any other data.
+
+        Args:
+            module: One with a `call`. A `GAN` maps latents to images: give it `(count, latent_dim)`, no `DataModule`.
+            data: As for `fit`.
+            batch_size: For arrays.
+
+        Returns:
+            The outputs, `(examples, ...)`.
+        """
         feed = self._split_feed(module, data, "test", batch_size)
         arguments = feed.fit_arguments()
         steps = {} if feed.train_limit is None else {"steps": feed.train_limit}
@@ -235,7 +252,7 @@ class Trainer:
         found = store.newest_good()
         if found is None:
             if run.metrics_file.exists():
-                raise RunExistsError(
+                raise RunDirectoryError(
                     f"{run.path} holds a run that has no checkpoint to go on from; choose another directory."
                 )
             presentation.warn(f"{run.path} has no checkpoint yet; training starts at its beginning.")

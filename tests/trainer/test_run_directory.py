@@ -2,7 +2,7 @@
 
 import pytest
 
-from kerasgan.trainer.run_directory import RunDirectory, RunExistsError
+from kerasgan.trainer.run_directory import RunDirectory, RunDirectoryError
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def test_resuming_deletes_what_a_kill_left_half_written(killed_run):
 
 
 def test_a_run_that_is_refused_is_not_touched(killed_run):
-    with pytest.raises(RunExistsError):
+    with pytest.raises(RunDirectoryError):
         killed_run.open(resume=False)
     assert (killed_run.path / ".tmp-1-ab").exists()
 

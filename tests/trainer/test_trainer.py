@@ -88,13 +88,13 @@ def test_the_exported_generator_is_of_stock_layers_and_makes_the_same_images(tmp
 def test_a_run_is_never_overwritten(tmp_path):
     train(tmp_path / "run")
     before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
-    with pytest.raises(kg.RunExistsError, match=r"already holds a run .* resume it .*or choose another"):
+    with pytest.raises(kg.RunDirectoryError, match=r"already holds a run .* resume it .*or choose another"):
         train(tmp_path / "run")
     assert before == {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
-    with pytest.raises(kg.RunExistsError, match="holds no run to resume"):
+    with pytest.raises(kg.RunDirectoryError, match="holds no run to resume"):
         train(tmp_path / "other", resume=True)
     (tmp_path / "file").touch()
-    with pytest.raises(kg.RunExistsError, match="is a file; choose a directory"):
+    with pytest.raises(kg.RunDirectoryError, match="is a file; choose a directory"):
         train(tmp_path / "file")
 
 
@@ -104,7 +104,7 @@ def test_load_run_rebuilds_the_module(tmp_path):
     assert type(loaded) is kg.GAN
     assert_equal_states(without_means(gan), without_means(loaded))
     assert kg.load_run(tmp_path / "run", step=4).global_step == 4
-    with pytest.raises(kg.RunExistsError, match="holds no run"):
+    with pytest.raises(kg.RunDirectoryError, match="holds no run"):
         kg.load_run(tmp_path)
 
 
@@ -391,7 +391,7 @@ def test_checkpoints_in_another_place_are_found_again(tmp_path):
 def test_a_run_without_checkpoints_is_not_overwritten_by_a_resume(tmp_path):
     train(tmp_path / "run", max_epochs=2, callbacks=[])
     before = (tmp_path / "run" / "metrics.csv").read_bytes()
-    with pytest.raises(kg.RunExistsError, match="no checkpoint to go on from; choose another"):
+    with pytest.raises(kg.RunDirectoryError, match="no checkpoint to go on from; choose another"):
         train(tmp_path / "run", resume=True)
     assert (tmp_path / "run" / "metrics.csv").read_bytes() == before
 
@@ -430,6 +430,30 @@ def test_resuming_with_another_learning_rate_is_refused_by_name(tmp_path):
     gan.compile(optimizer={player: keras.optimizers.Adam(5e-3) for player in ("generator", "discriminator")})
     with pytest.raises(ValueError, match=r"generator learning_rate was 0\.001 and is 0\.005"):
         train(tmp_path / "run", module=gan, max_epochs=2, resume=True)
+
+
+@pytest.mark.parametrize(
+    ("module", "named"),
+    [
+        (lambda: tiny_gan(loss="hinge"), "loss was non_saturating and is hinge"),
+        (lambda: compiled(keras.optimizers.Adam(1e-3, clipnorm=1.0)), "generator clipnorm was None and is 1.0"),
+        (
+            lambda: compiled(keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(1e-3, 9))),
+            "generator learning_rate .*is",
+        ),
+    ],
+    ids=["loss", "clipping", "schedule"],
+)
+def test_resuming_with_another_loss_or_optimizer_setting_is_refused_by_name(tmp_path, module, named):
+    train(tmp_path / "run")
+    with pytest.raises(ValueError, match=named):
+        train(tmp_path / "run", module=module(), max_epochs=2, resume=True)
+
+
+def compiled(generator_optimizer):
+    gan = tiny_gan()
+    gan.compile(optimizer={"generator": generator_optimizer, "discriminator": keras.optimizers.Adam(1e-3)})
+    return gan
 
 
 def test_an_averaging_optimizer_resumed_in_mid_epoch_is_the_same_run(tmp_path):
@@ -484,6 +508,6 @@ def test_a_subclassed_model_without_config_is_trained_exported_and_loaded_into_o
 
     module, _ = train(tmp_path / "run", module=own())
     assert (tmp_path / "run" / "network.keras").exists()
-    with pytest.raises(kg.RunExistsError, match="pass it as load_run"):
+    with pytest.raises(kg.RunDirectoryError, match="pass it as load_run"):
         kg.load_run(tmp_path / "run")
     assert_equal_states(without_means(module), without_means(kg.load_run(tmp_path / "run", module=own())))
