@@ -2,7 +2,7 @@
 
 import inspect
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,16 +11,15 @@ import keras
 
 from kerasgan import backends
 from kerasgan.callbacks import Checkpoint
-from kerasgan.checkpoints import CheckpointStore, restore
-from kerasgan.data import Batches
 from kerasgan.modules import Module
 from kerasgan.trainer import presentation
 from kerasgan.trainer.attendants import bind, close, instruct, with_defaults
-from kerasgan.trainer.config import describe_run, differences
+from kerasgan.trainer.config import describe_run
 from kerasgan.trainer.feed import Feed, Position
 from kerasgan.trainer.parts import PlaceInData, StopAtStep, fit_in_parts
 from kerasgan.trainer.results import Record
-from kerasgan.trainer.run_directory import RunDirectory, RunDirectoryError
+from kerasgan.trainer.resume import resumed
+from kerasgan.trainer.run_directory import RunDirectory
 from kerasgan.trainer.signals import Interrupted, StopOnSignal
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
@@ -131,7 +130,7 @@ class Trainer:
             bind(callbacks, run, redirect=bool(self.fast_dev_run))
             checkpoint = next((callback for callback in callbacks if isinstance(callback, Checkpoint)), None)
             config = describe_run(module, data, self._options(), checkpoint.place if checkpoint else None)
-            start, arrays = self._restore(run, module, feed, config) if resume else (Position(), {})
+            start, arrays = resumed(run, module, feed, config) if resume else (Position(), {})
             record = Record(module, start, run.read_results())
             if not resume:
                 run.write_json(run.config_file, config)
@@ -244,35 +243,6 @@ class Trainer:
             run = RunDirectory(Path(directory) / "run")
             run.open(resume=False)
             yield run
-
-    def _restore(
-        self, run: RunDirectory, module: keras.Model, feed: Feed, config: dict[str, Any]
-    ) -> tuple[Position, Mapping[str, Any]]:
-        store = CheckpointStore(config["checkpoints"] or run.store.directory)
-        found = store.newest_good()
-        if found is None:
-            if run.metrics_file.exists():
-                raise RunDirectoryError(
-                    f"{run.path} holds a run that has no checkpoint to go on from; choose another directory."
-                )
-            presentation.warn(f"{run.path} has no checkpoint yet; training starts at its beginning.")
-            return Position(), {}
-        if changed := differences(run.read_config(), config):
-            raise ValueError(
-                f"{run.path} cannot be resumed with other settings: {'; '.join(changed)}. Use those it was started "
-                "with, or start a new run."
-            )
-        checkpoint, passed_over = found
-        for path, reason in passed_over:
-            presentation.warn(f"{path} is passed over: {reason}")
-        restore(module, checkpoint.arrays)
-        position = Position(checkpoint.metadata["epoch"], checkpoint.metadata["batch"])
-        if position.batch and not isinstance(feed.train, Batches):
-            presentation.warn(
-                f"only kg.data can go on in the middle of an epoch; epoch {position.epoch + 1} starts again."
-            )
-            position = Position(position.epoch)
-        return position, checkpoint.arrays
 
     def _epochs(self, feed: Feed) -> int:
         if self.fast_dev_run:
