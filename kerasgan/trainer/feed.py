@@ -69,7 +69,7 @@ class Feed:
                 raise ValueError("overfit_batches needs a kg.data.DataModule, which can repeat its first batches.")
             same = self.train.unshuffled().limited(overfit)
             return replace(self, train=same, validation=None if self.validation is None else same)
-        limited = replace(self)
+        limited = self
         for name, limit in (("train", train), ("validation", validation)):
             split = getattr(limited, name)
             if limit is None or split is None:

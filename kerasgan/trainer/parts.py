@@ -58,11 +58,13 @@ def fit_in_parts(
         # The run goes on: averaged weights (`use_ema`) must not take the place of the weights yet.
         module.optimizer.finalizes = False
         parts.set_params({**parts.params, "steps": steps - start.batch if steps else None})
-        module.fit(**feed.fit_arguments(start), **options, initial_epoch=start.epoch, epochs=start.epoch + 1)
+        try:
+            module.fit(**feed.fit_arguments(start), **options, initial_epoch=start.epoch, epochs=start.epoch + 1)
+        finally:
+            module.optimizer.finalizes = True
         parts.begin, parts.end = False, True
         parts.set_params({**parts.params, "steps": steps})
         start = Position(start.epoch + 1)
-        module.optimizer.finalizes = True
         if module.stop_training or start.epoch >= epochs:
             module.optimizer.finalize_variable_values(module.trainable_variables)
             parts.on_train_end({})

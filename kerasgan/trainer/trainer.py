@@ -229,7 +229,7 @@ class Trainer:
         return Feed.of(data, validation_data, batch_size, module).limited(
             train=self.fast_dev_run or self.limit_train_batches,
             validation=self.fast_dev_run or self.limit_val_batches,
-            overfit=self.fast_dev_run or self.overfit_batches if self.overfit_batches else None,
+            overfit=self.overfit_batches and (self.fast_dev_run or self.overfit_batches),
         )
 
     @contextmanager

@@ -472,6 +472,19 @@ def test_an_averaging_optimizer_resumed_in_mid_epoch_is_the_same_run(tmp_path):
     assert_equal_states(state(whole), state(resumed))
 
 
+def test_a_resumed_epoch_that_is_stopped_again_leaves_averaging_on(tmp_path):
+    def stop_at(batch, module, **options):
+        callbacks = [kg.callbacks.Checkpoint(), SignalAt(batch, signal.SIGTERM)]
+        with pytest.raises(kg.Interrupted):
+            train(tmp_path / "run", module=module, callbacks=callbacks, **options)
+
+    stop_at(1, tiny_gan())
+    again = tiny_gan()
+    stop_at(0, again, resume=True)
+    assert again.global_step == 3
+    assert again.optimizer.finalizes
+
+
 def test_arrays_resumed_in_mid_epoch_start_that_epoch_again_and_say_so(tmp_path, capsys):
     images = tiny_images(32)
 
