@@ -1,5 +1,5 @@
 """Functions that build the Keras networks."""
 
-from kerasgan.networks import dcgan
+from kerasgan.networks import convnet, dcgan, dense, low_level, scratch
 
-__all__ = ["dcgan"]
+__all__ = ["convnet", "dcgan", "dense", "low_level", "scratch"]
