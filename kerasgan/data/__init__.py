@@ -3,6 +3,7 @@
 from kerasgan.data.batches import Batches
 from kerasgan.data.errors import DataError
 from kerasgan.data.module import DataModule
+from kerasgan.data.picture import read_picture
 from kerasgan.data.sources import load
 
-__all__ = ["Batches", "DataError", "DataModule", "load"]
+__all__ = ["Batches", "DataError", "DataModule", "load", "read_picture"]

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kerasgan.data.arrays import Labels, Pixels
+from kerasgan.data.background import background_of
 from kerasgan.data.batches import Batches
 from kerasgan.data.errors import DataError
 from kerasgan.data.figure import draw_examples
@@ -102,6 +103,11 @@ class DataModule:
         """The splits there are, by name: `train`, then `validation` and `test`."""
         named = {"train": self.train, "validation": self.validation, "test": self.test}
         return {name: batches for name, batches in named.items() if batches is not None}
+
+    @property
+    def background(self) -> str | None:
+        """What the training images lie on, by their borders: `"dark"`, `"light"`, or None where they differ."""
+        return background_of(self.train.images)
 
     def summary(self) -> str:
         """Describe the data for a terminal 80 columns wide.

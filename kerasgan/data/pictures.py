@@ -39,7 +39,7 @@ def read_pictures(paths: Sequence[Path]) -> Pixels:
         DataError: A file is not a regular file or not such an image, is damaged, has over 64 megapixels,
             another size than the first, transparent pixels, or more than 8 bits a channel.
     """
-    sizes, colours = zip(*(_inspect(path) for path in paths), strict=True)
+    sizes, colours = zip(*(check_header(path) for path in paths), strict=True)
     for path, size in zip(paths, sizes, strict=True):
         if size != sizes[0]:
             raise DataError(
@@ -54,10 +54,20 @@ def read_pictures(paths: Sequence[Path]) -> Pixels:
     return pixels
 
 
-def _inspect(path: Path) -> tuple[tuple[int, int], bool]:
-    """Give size and whether there is colour, from the header alone."""
+def check_header(path: Path) -> tuple[tuple[int, int], bool]:
+    """Check the header of an image file; no pixel is decoded.
+
+    Args:
+        path: Where the file should be.
+
+    Returns:
+        Width and height, and whether there is colour.
+
+    Raises:
+        DataError: Not a regular file, not a known image, too large, or of more than 8 bits a channel.
+    """
     regular_file(path)
-    with _opened(path) as image:
+    with open_picture(path) as image:
         width, height = image.size
         if width * height > MAX_PIXELS:
             raise DataError(f"{path}: is {width}x{height} pixels, over 64 megapixels; make it smaller.")
@@ -68,20 +78,38 @@ def _inspect(path: Path) -> tuple[tuple[int, int], bool]:
 
 
 def _decode(path: Path, mode: str) -> Pixels:
-    with _opened(path) as image:
-        if image.mode in _WITH_ALPHA or "transparency" in image.info:
+    with open_picture(path) as image:
+        if may_be_transparent(image):
             image = image.convert("RGBA")
             if image.getchannel("A").getextrema()[0] != 255:
                 raise DataError(f"{path}: has transparent pixels; flatten it onto a background first.")
         return np.asarray(image.convert(mode))
 
 
+def may_be_transparent(image: "Image.Image") -> bool:
+    """Tell whether an image has an alpha channel, or names a colour that is transparent."""
+    return image.mode in _WITH_ALPHA or "transparency" in image.info
+
+
 @contextmanager
-def _opened(path: Path) -> "Iterator[Image.Image]":
+def open_picture(path: Path) -> "Iterator[Image.Image]":
+    """Open an image file, and turn whatever Pillow raises meanwhile into one line.
+
+    Args:
+        path: A regular file, which `check_header` found good.
+
+    Yields:
+        The image; its pixels are decoded when they are first asked for.
+
+    Raises:
+        DataError: Not a known image, damaged, or too large.
+    """
     from PIL import Image, UnidentifiedImageError
 
     try:
         with warnings.catch_warnings():
+            # Notes that a camera left, damaged: Pillow says so and goes on without them, and the pixels are good.
+            warnings.simplefilter("ignore", UserWarning)
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             # Named formats only: Pillow would otherwise try every decoder it has, whatever the file's name.
             with Image.open(path, formats=("PNG", "JPEG", "BMP", "WEBP")) as image:

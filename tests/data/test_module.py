@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerasgan.data import DataError, DataModule
+from kerasgan.data import DataError, DataModule, load
 from kerasgan.data.images import denormalize, normalize
 
 
@@ -96,6 +96,44 @@ def test_labels_are_needed_for_one_hot_and_for_class_names(images):
         module(images, None, one_hot=True)
     with pytest.raises(DataError, match="class_names are given but no labels"):
         module(images, None, class_names=["a"])
+
+
+@pytest.mark.parametrize(
+    ("shades", "background"),
+    [
+        ([0] * 20, "dark"),
+        ([63] * 18 + [255] * 2, "dark"),
+        ([63] * 17 + [255] * 3, None),
+        ([64] * 20, None),
+        ([192] * 18 + [0] * 2, "light"),
+        ([191] * 20, None),
+    ],
+)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_background_is_that_of_nine_in_ten_borders(shades, background, channels):
+    pixels = np.full((20, 8, 6, channels), 128, np.uint8)
+    pixels[:, [0, -1]] = np.reshape(shades, (20, 1, 1, 1))
+    pixels[:, :, [0, -1]] = np.reshape(shades, (20, 1, 1, 1))
+    assert DataModule(pixels, batch_size=4).background == background
+    pixels[:, 1:-1, 1:-1] = 255 - pixels[:, 1:-1, 1:-1]  # What lies inside does not matter.
+    pixels[:, 0, :4] = 128  # Nor does ink on the smaller part of a border: 4 of 24 pixels.
+    assert DataModule(pixels, batch_size=4).background == background
+
+
+def test_the_background_is_judged_all_through_the_data_and_on_training_images_alone():
+    sorted_by_class = np.zeros((10_000, 2, 2), np.uint8)
+    sorted_by_class[5_000:] = 255
+    assert module(sorted_by_class, None).background is None
+    assert module(sorted_by_class[:5_000], None, test=(sorted_by_class[5_000:], None)).background == "dark"
+    assert load("digits").background == "dark"
+    assert module(np.zeros((4, 1, 1), np.uint8), None).background == "dark"
+
+
+def test_all_four_sides_belong_to_the_border():
+    tall = np.zeros((4, 20, 4), np.uint8)
+    tall[:, [0, -1]] = 255
+    assert module(tall, None).background == "dark"
+    assert module(tall.swapaxes(1, 2), None).background == "dark"
 
 
 def test_the_summary_fits_a_terminal_and_counts_every_class(images, labels):
