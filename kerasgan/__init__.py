@@ -1,20 +1,39 @@
-"""kerasgan: adversarial training for Keras 3, written once, run on JAX or TensorFlow."""
+"""kerasgan: adversarial and ordinary training for Keras 3, written once, run on JAX or TensorFlow."""
 
-from kerasgan import callbacks, checkpoints, data, layers, losses, networks
-from kerasgan.modules import DCGAN_RECIPES, GAN, DCGANRecipe, Module, dcgan_recipe, grad
+from kerasgan import callbacks, checkpoints, data, layers, losses, metrics, networks
+from kerasgan.modules import (
+    CLASSIFIER_RECIPES,
+    DCGAN_RECIPES,
+    GAN,
+    Classifier,
+    ClassifierRecipe,
+    DCGANRecipe,
+    Module,
+    Prediction,
+    ScratchClassifier,
+    classifier_recipe,
+    dcgan_recipe,
+    grad,
+)
 from kerasgan.trainer import Interrupted, RunDirectoryError, Trainer, fresh_run_dir, load_run
 
 __version__ = "0.1.0"
 __all__ = [
+    "CLASSIFIER_RECIPES",
     "DCGAN_RECIPES",
     "GAN",
+    "Classifier",
+    "ClassifierRecipe",
     "DCGANRecipe",
     "Interrupted",
     "Module",
+    "Prediction",
     "RunDirectoryError",
+    "ScratchClassifier",
     "Trainer",
     "callbacks",
     "checkpoints",
+    "classifier_recipe",
     "data",
     "dcgan_recipe",
     "fresh_run_dir",
@@ -22,5 +41,6 @@ __all__ = [
     "layers",
     "load_run",
     "losses",
+    "metrics",
     "networks",
 ]

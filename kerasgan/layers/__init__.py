@@ -1,6 +1,7 @@
 """Layers Keras lacks, or has in a slower form."""
 
+from kerasgan.layers.augmentation import AUGMENTATIONS, augmentation
 from kerasgan.layers.conv2d_transpose import Conv2DTranspose
 from kerasgan.layers.stock import to_stock
 
-__all__ = ["Conv2DTranspose", "to_stock"]
+__all__ = ["AUGMENTATIONS", "Conv2DTranspose", "augmentation", "to_stock"]

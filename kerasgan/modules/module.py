@@ -46,6 +46,7 @@ class Module(keras.Model):
         self._label_shape: tuple[int | None, ...] | None = None
         self._weight: Any = 1.0
         self._has_minimized = False
+        self._leaves_out_layer_losses = False
 
     # What a subclass writes.
 
@@ -93,15 +94,13 @@ class Module(keras.Model):
         """
         if self._logs.phase != "training":
             raise RuntimeError("minimize() was called in validation_step; only training_step may train.")
+        if not self.optimizer.built:
+            self.optimizer.build(self.trainable_variables)
         players = self.optimizer.by_player
 
         def forward() -> tuple[dict[str, Any], dict[str, Any]]:
             values = {player: self._as_scalar(player, loss) for player, loss in losses().items()}
-            for player in values:
-                # What Keras adds to any loss: weight regularizers, and what layers gave to add_loss.
-                values[player] = sum(
-                    (ops.cast(loss, "float32") for loss in getattr(self, player).losses), values[player]
-                )
+            values = {player: value + self.layer_losses(player) for player, value in values.items()}
             return {player: players[player].scale_loss(value) for player, value in values.items()}, values
 
         variables = {player: self._variables_of(player) for player in players}
@@ -111,6 +110,25 @@ class Module(keras.Model):
             self.log("loss" if len(players) == 1 else f"{player}_loss", value)
         self._has_minimized = True
         return values
+
+    def layer_losses(self, player: str) -> Any:
+        """Sum up what Keras adds to any loss: a network's weight regularizers, and what its layers `add_loss`."""
+        return sum((ops.sum(ops.cast(loss, "float32")) for loss in getattr(self, player).losses), ops.zeros(()))
+
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> Any:
+        """As in Keras, the loss given to `compile`, but without `layer_losses`: `minimize` adds those."""
+        self._leaves_out_layer_losses = True
+        try:
+            return super().compute_loss(x, y, y_pred, sample_weight, training)
+        finally:
+            self._leaves_out_layer_losses = False
+
+    @property
+    def losses(self) -> list[Any]:
+        """As in Keras: what the layers add to the loss, one scalar each."""
+        return [] if self._leaves_out_layer_losses else super().losses
 
     def log(self, name: str, value: Any, weight: Any = None) -> None:
         """Log a value whose mean over the epoch reaches `history`, the progress bar and every logger.
@@ -151,7 +169,8 @@ class Module(keras.Model):
 
         Args:
             optimizer: `{player: optimizer}`, or a single optimizer where the module holds a single network.
-                Clipping, accumulation, EMA and schedules are options of each optimizer.
+                Clipping, accumulation, EMA and schedules are options of each optimizer. `{}` for a module that holds
+                no network and changes its variables by hand.
             loss: As in Keras, for modules that use `compute_loss`.
             metrics: As in Keras, for modules that use `compute_metrics`.
             options: Further options of `keras.Model.compile`, such as `steps_per_execution`.
@@ -186,7 +205,7 @@ class Module(keras.Model):
 
     def make_train_function(self, force: bool = False) -> None:
         """Build the function that `fit` calls for each step."""
-        if not self.optimizer.built:
+        if not self.optimizer.built and all(getattr(self, player).built for player in self.players):
             # Keras on TensorFlow would leave this to the first step, too late for more than one optimizer.
             self.optimizer.build(self.trainable_variables)
         if force or self.train_function is None:
@@ -214,7 +233,7 @@ class Module(keras.Model):
         self._has_minimized = False
         batch, label_shape = self._unpack(data)
         self.training_step(batch)
-        if not self._has_minimized:
+        if self.players and not self._has_minimized:
             raise ValueError(f"{type(self).__name__}.training_step called no self.minimize(...), so nothing trains.")
         self.optimizer.iterations.assign_add(1)
         self._label_shape = label_shape

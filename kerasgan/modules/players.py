@@ -125,7 +125,7 @@ def optimizers_by_player(
     Args:
         module: Whose attributes the players are.
         networks: Names of the attributes that hold networks.
-        optimizer: `{player: optimizer}`, or a single one where there is a single network.
+        optimizer: `{player: optimizer}`, or a single one where there is a single network; `{}` where there is none.
 
     Raises:
         ValueError: A player is no attribute or no network, there is none, or two share an optimizer.
@@ -141,7 +141,7 @@ def optimizers_by_player(
                 f"optimizer trains which, such as {{{example}}}."
             )
         optimizer = {networks[0]: optimizer}
-    if not optimizer:
+    if not optimizer and networks:
         raise ValueError(f"compile(optimizer={{}}) leaves {name} without a player; name at least one of {networks}.")
     for player in optimizer:
         if not hasattr(module, player):
