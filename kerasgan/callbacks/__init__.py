@@ -1,6 +1,7 @@
 """What happens around training: one Keras callback per file, each at home in plain `model.fit`."""
 
 from kerasgan.callbacks.checkpoint import Checkpoint
+from kerasgan.callbacks.classification_report import ClassificationReport
 from kerasgan.callbacks.csv_logger import CSVLogger
 from kerasgan.callbacks.image_grid import ImageGrid
 from kerasgan.callbacks.images import grid, save_png
@@ -11,6 +12,7 @@ from kerasgan.callbacks.tensorboard import TensorBoard
 __all__ = [
     "CSVLogger",
     "Checkpoint",
+    "ClassificationReport",
     "ImageGrid",
     "NonFiniteLoss",
     "ProgressBar",

@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from kerasgan.callbacks import Checkpoint, CSVLogger, ProgressBar, StopOnNaN, TensorBoard
+from kerasgan.callbacks import Checkpoint, ClassificationReport, CSVLogger, ProgressBar, StopOnNaN, TensorBoard
 from kerasgan.callbacks.base import RunCallback
 from kerasgan.trainer import presentation
 from kerasgan.trainer.config import hyperparameters
@@ -34,7 +34,7 @@ def bind(callbacks: Sequence[keras.callbacks.Callback], run: RunDirectory, redir
 
 
 def instruct(
-    callbacks: Sequence[keras.callbacks.Callback], feed: Feed, config: dict[str, Any], start: Position
+    callbacks: Sequence[keras.callbacks.Callback], data: Any, feed: Feed, config: dict[str, Any], start: Position
 ) -> None:
     """Tell every callback what it cannot know by itself, and where training goes on."""
     for callback in callbacks:
@@ -42,6 +42,8 @@ def instruct(
             callback.resumed_from = (start.epoch, start.batch)
         elif isinstance(callback, CSVLogger):
             callback.append = start != Position()
+        elif isinstance(callback, ClassificationReport):
+            callback.describe(data)
         elif isinstance(callback, TensorBoard):
             callback.describe(hyperparameters(config), {"config": presentation.as_markdown(config)})
         elif isinstance(callback, ProgressBar):

@@ -118,6 +118,7 @@ def _describe_data(data: Any) -> dict[str, Any]:
         "name": data.name,
         "image_shape": data.image_shape,
         "num_classes": data.num_classes,
+        "background": data.background,
         "batch_size": data.batch_size,
         "seed": data.seed,
         "one_hot": data.train.one_hot,

@@ -1,20 +1,23 @@
 """From a run directory back to the module that was trained there."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import keras
 
+from kerasgan.callbacks.checkpoint import BEST
 from kerasgan.checkpoints import CheckpointError, CheckpointStore, restore
 from kerasgan.trainer.run_directory import RunDirectory, RunDirectoryError
 
 
-def load_run(run_dir: str | Path, step: int | None = None, *, module: keras.Model | None = None) -> Any:
+def load_run(run_dir: str | Path, step: int | str | None = None, *, module: keras.Model | None = None) -> Any:
     """Rebuild the module of a run, with the weights, optimizers and seeds of one of its checkpoints.
 
     Args:
         run_dir: The directory of a finished run or of one that still goes on.
-        step: The global step of the checkpoint; the newest good one if None.
+        step: The global step of the checkpoint; the newest good one if None; `"best"` for the one that
+            `Checkpoint(monitor=...)` found best.
         module: A compiled module to fill, where its class cannot be rebuilt from `config.json` (one without
             `get_config`, or that is not registered with `keras.saving.register_keras_serializable`).
 
@@ -23,7 +26,7 @@ def load_run(run_dir: str | Path, step: int | None = None, *, module: keras.Mode
 
     Raises:
         RunDirectoryError: The directory holds no run, or one whose module cannot be rebuilt.
-        CheckpointError: It has no checkpoint, or none that is whole.
+        CheckpointError: It has no checkpoint, none that is whole, or no best one.
         StateError: The checkpoint does not fit the module that `config.json` describes.
 
     Example:
@@ -34,8 +37,10 @@ def load_run(run_dir: str | Path, step: int | None = None, *, module: keras.Mode
     if module is None:
         module = _rebuilt(run, config["module"])
     store = run.store if run.store.steps() else CheckpointStore(config["checkpoints"] or run.store.directory)
+    if step == "best":
+        step = _best_step(store)
     if step is not None:
-        checkpoint = store.load(step)
+        checkpoint = store.load(int(step))
     else:
         found = store.newest_good()
         if found is None:
@@ -43,6 +48,15 @@ def load_run(run_dir: str | Path, step: int | None = None, *, module: keras.Mode
         checkpoint, _ = found
     restore(module, checkpoint.arrays)
     return module
+
+
+def _best_step(store: CheckpointStore) -> int:
+    best = store.directory / BEST
+    if not best.exists():
+        raise CheckpointError(
+            f"{best} is not there: no best checkpoint was kept; train with kg.callbacks.Checkpoint(monitor=...)."
+        )
+    return int(json.loads(best.read_bytes())["step"])
 
 
 def _rebuilt(run: RunDirectory, config: dict[str, Any] | None) -> keras.Model:

@@ -51,6 +51,7 @@ def show_end(run: RunDirectory, exported: Sequence[Path], results: dict[str, Any
         "trained": f"{results['steps']:,} steps, {results['epochs']} epochs, {results['wall_seconds']:,.0f} s"
         + (f", {speed:,.0f} images/s" if speed else ""),
         "samples": samples[-1] if samples else None,
+        "report": run.report_file if run.report_file.exists() else None,
         "model": ", ".join(str(path) for path in exported) or None,
         "metrics": run.metrics_file if run.metrics_file.exists() else None,
         "logs": f"tensorboard --logdir {run.tensorboard}" if run.tensorboard.exists() else None,
@@ -80,16 +81,11 @@ def _parameters(module: keras.Model) -> str:
 
 def _show(rows: Mapping[str, Any]) -> None:
     from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(no_wrap=True)
-    for name, value in rows.items():
-        table.add_row(name, Text(str(value)))
-    console = Console(highlight=False)
+    console, width = Console(highlight=False), max(map(len, rows))
     console.print()
-    # Soft: a path that is broken into lines cannot be copied.
-    console.print(table, soft_wrap=True)
+    for name, value in rows.items():
+        # Soft: a path that is broken into lines cannot be copied.
+        console.print(Text.assemble((f"{name:<{width}}  ", "dim"), str(value)), soft_wrap=True)
     console.print()

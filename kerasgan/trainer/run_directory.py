@@ -27,6 +27,7 @@ class RunDirectory:
         self.config_file = self.path / "config.json"
         self.results_file = self.path / "results.json"
         self.metrics_file = self.path / "metrics.csv"
+        self.report_file = self.path / "report.md"
         self.samples = self.path / "samples"
         self.tensorboard = self.path / "tensorboard"
         self.store = CheckpointStore(self.path / "checkpoints")
@@ -72,10 +73,23 @@ class RunDirectory:
         return dict(json.loads(self.results_file.read_bytes())) if self.results_file.exists() else {}
 
     def export(self, name: str, network: keras.Model) -> Path:
-        """Write `<name>.keras`, which loads in any project with `keras.saving.load_model` alone."""
-        path, temporary = self.path / f"{name}.keras", self.path / f".tmp-{name}.keras"
-        to_stock(network).save(temporary)
-        temporary.replace(path)
+        """Write a network in the three ways in which people expect it, of stock layers where it can be.
+
+        `<name>.keras` holds everything; `<name>.json` the architecture, which `keras.models.model_from_json` reads, and
+        `<name>.weights.h5` the weights for it. None of them needs kerasgan to be loaded.
+
+        Returns:
+            The path of `<name>.keras`.
+        """
+        stock = to_stock(network)
+        path = self.path / f"{name}.keras"
+        # Keras goes by the ending of a name, so what is temporary about it stands in front.
+        for final, save in ((path, stock.save), (self.path / f"{name}.weights.h5", stock.save_weights)):
+            temporary = final.with_name(f".tmp-{final.name}")
+            save(temporary)
+            temporary.replace(final)
+        architecture = json.dumps(json.loads(stock.to_json()), indent=2)
+        write_atomically(self.path / f"{name}.json", f"{architecture}\n".encode())
         return path
 
 

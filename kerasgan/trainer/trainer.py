@@ -134,7 +134,7 @@ class Trainer:
             record = Record(module, start, run.read_results())
             if not resume:
                 run.write_json(run.config_file, config)
-            instruct(callbacks, feed, config, start)
+            instruct(callbacks, data, feed, config, start)
             presentation.show_start(module, config, feed, run)
 
             status = "failed"
@@ -179,8 +179,12 @@ class Trainer:
         return self._evaluate(module, data, "validation", batch_size)
 
     def test(self, module: keras.Model, data: Any, *, batch_size: int | None = None) -> dict[str, float]:
-        """As `validate`, over the test split."""
-        return self._evaluate(module, data, "test", batch_size)
+        """As `validate`, over the test split; the figures also go into `results.json` of the run, as `test`."""
+        means = self._evaluate(module, data, "test", batch_size)
+        run = RunDirectory(self.run_dir)
+        if run.results_file.exists() and not self.fast_dev_run:
+            run.write_json(run.results_file, {**run.read_results(), "test": means})
+        return means
 
     def predict(self, module: keras.Model, data: Any, *, batch_size: int | None = None) -> Any:
         """Return what `module` makes of the images of the test split of a `DataModule`, or of any other data.

@@ -74,9 +74,9 @@ def test_keras_may_call_it_in_worker_threads(make, tmp_path):
     assert not overridden or callback.async_safe
 
 
-@pytest.mark.parametrize("name", ["CSVLogger", "ImageGrid", "TensorBoard"])
+@pytest.mark.parametrize("name", ["CSVLogger", "ClassificationReport", "ImageGrid", "TensorBoard"])
 def test_without_a_place_the_error_says_which_argument_gives_one(name, fit):
-    argument = {"CSVLogger": "path", "ImageGrid": "directory", "TensorBoard": "log_dir"}[name]
+    argument = {"CSVLogger": "path", "TensorBoard": "log_dir"}.get(name, "directory")
     with pytest.raises(ValueError, match=rf"pass {name}\({argument}=\.\.\.\)"):
         fit([getattr(callbacks, name)()])
 
