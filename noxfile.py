@@ -1,6 +1,7 @@
 """All checks of the house: `pip install nox && nox`. What stands after `--` goes on to the tool."""
 
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -59,15 +60,15 @@ def tests(session: nox.Session, backend: str) -> None:
 def cross_backend(session: nox.Session) -> None:
     """Same weights, same noise: what each backend learns, recorded where only it is installed, must agree."""
     recordings = {}
-    for backend in BACKENDS:
-        python, env = tests_python(session, backend), backend_env(backend)
-        recording = Path(session.create_tmp(), f"{backend}.npz").resolve()
-        recording.unlink(missing_ok=True)  # an old one must not stand in for a failed one
-        session.run(python, "tests/cross_backend/record.py", str(recording), external=True, env=env)
-        recordings[f"KERASGAN_PARITY_{backend.upper()}"] = str(recording)
-    # To compare the files any virtualenv with pytest will do: the last one.
-    env |= recordings
-    session.run(python, "-m", "pytest", "tests/cross_backend", *session.posargs, external=True, env=env)
+    pythons = {backend: tests_python(session, backend) for backend in BACKENDS}
+    for backend, python in pythons.items():
+        folder = Path(session.create_tmp(), backend).resolve()
+        shutil.rmtree(folder, ignore_errors=True)  # an old one must not stand in for a failed one
+        session.run(python, "tests/cross_backend/record.py", str(folder), external=True, env=backend_env(backend))
+        recordings[f"KERASGAN_PARITY_{backend.upper()}"] = str(folder)
+    for backend, python in pythons.items():
+        env = backend_env(backend) | recordings
+        session.run(python, "-m", "pytest", "tests/cross_backend", *session.posargs, external=True, env=env)
 
 
 def tests_python(session: nox.Session, backend: str) -> str:

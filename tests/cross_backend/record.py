@@ -1,9 +1,11 @@
-"""Write what one backend learns, from weights and noise fixed in NumPy, to an .npz: `python record.py OUT.npz`.
+"""Write what one backend learns, from weights and noise fixed in NumPy, into a folder: `python record.py FOLDER`.
 
-It runs where only the backend of `KERAS_BACKEND` is installed; `test_parity.py` compares two such files.
+It runs where only the backend of `KERAS_BACKEND` is installed; the tests beside it compare two such folders. Each
+gets `losses.npz`, `predictions.npy`, and `run/`, a run directory with the classifier that made the predictions.
 """
 
 import sys
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -86,8 +88,22 @@ def record_wgan_gp():
     return losses_of_each_step(gan, images, noise)
 
 
+def record_classifier(folder):
+    """A convolutional classifier under `Trainer`, dropout off; its run and its predictions stay in the folder."""
+    data = kg.data.load("digits", batch_size=BATCH, one_hot=True)
+    recipe = kg.classifier_recipe("cnn", dropout=0.0, learning_rate=1e-3)
+    network = recipe.build(data.image_shape, data.class_names)
+    set_weights_from_numpy(network.network)
+    history = kg.Trainer(folder / "run", max_epochs=5, limit_train_batches=10).fit(network, data)
+    np.save(folder / "predictions.npy", network.network.predict(data.test[0][0], verbose=0))
+    return {name: np.array(values) for name, values in history.history.items()}
+
+
 if __name__ == "__main__":
+    folder = Path(sys.argv[1])
+    folder.mkdir(parents=True)
     recorded = {"backend": np.array(keras.backend.backend())}
-    for case, record in (("dcgan", record_dcgan), ("wgan_gp", record_wgan_gp)):
+    cases = {"dcgan": record_dcgan, "wgan_gp": record_wgan_gp, "classifier": lambda: record_classifier(folder)}
+    for case, record in cases.items():
         recorded |= {f"{case}/{name}": losses for name, losses in record().items()}
-    np.savez(sys.argv[1], **recorded)
+    np.savez(folder / "losses.npz", **recorded)
