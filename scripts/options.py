@@ -82,11 +82,16 @@ def natural(text: str) -> int:
 
 
 def share_or_count(text: str) -> int | float:
-    """Read a number of batches, or a fraction of them below one."""
+    """Read a number of things, or a fraction of them below one."""
     number = float(text)
     if not number > 0 or (number >= 1 and number != int(number)):
-        raise argparse.ArgumentTypeError(f"{text} is neither a number of batches nor a fraction below 1")
+        raise argparse.ArgumentTypeError(f"{text} is neither a whole number nor a fraction below 1")
     return int(number) if number >= 1 else number
+
+
+def size(text: str) -> int | float:
+    """Read a number of examples, or a fraction of them below one; 0 for none."""
+    return 0 if text.strip("0.") == "" else share_or_count(text)
 
 
 def rate(text: str) -> float:

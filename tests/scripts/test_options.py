@@ -22,7 +22,7 @@ def parser():
         (["--epochs", "0"], "0 is not positive; give a whole number of at least 1"),
         (["--batch-size", "-4"], "-4 is not positive"),
         (["--seed", "-1"], "-1 is negative"),
-        (["--limit-train-batches", "1.5"], "1.5 is neither a number of batches nor a fraction below 1"),
+        (["--limit-train-batches", "1.5"], "1.5 is neither a whole number nor a fraction below 1"),
         (["--precision", "float8"], "invalid choice: 'float8'"),
         (["--bogus"], "unrecognized arguments: --bogus"),
     ],

@@ -1,0 +1,83 @@
+"""Train a classifier on images, into a run directory with a report.
+
+    KERAS_BACKEND=jax python scripts/train_classifier.py
+    KERAS_BACKEND=tensorflow python scripts/train_classifier.py --model cnn --dataset mnist --data-dir data/mnist
+
+Not yet measured.
+"""
+
+from pathlib import Path
+
+import options
+
+
+def main(args: options.Namespace) -> None:
+    import keras
+
+    import kerasgan as kg
+
+    recipe = kg.classifier_recipe(
+        args.model,
+        learning_rate=args.learning_rate,
+        dropout=args.dropout,
+        momentum=args.momentum,
+        batch_size=args.batch_size,
+        epochs=args.epochs,
+    )
+    if args.max_steps is None:
+        args.epochs = recipe.epochs
+    augmentation = kg.layers.augmentation(args.augment) if args.augment is not None else None
+
+    run_dir = args.run_dir or kg.fresh_run_dir("runs", f"{args.model}-{Path(args.dataset).stem}")
+    best = {"monitor": "val_accuracy", "mode": "max"} if args.val_size else {}
+    callbacks = [
+        kg.callbacks.Checkpoint(
+            every_n_epochs=args.checkpoint_every_epochs, every_n_steps=args.checkpoint_every_steps, **best
+        ),
+        kg.callbacks.ClassificationReport(),
+    ]
+    if args.reduce_lr:
+        callbacks.insert(0, keras.callbacks.ReduceLROnPlateau(patience=args.reduce_lr, factor=0.3))
+    if args.early_stopping:
+        callbacks.insert(0, keras.callbacks.EarlyStopping(patience=args.early_stopping, restore_best_weights=True))
+    trainer = kg.Trainer(run_dir, callbacks=callbacks, **options.trainer_options(args))
+
+    data = kg.data.load(
+        args.dataset,
+        data_dir=args.data_dir,
+        batch_size=recipe.batch_size,
+        val_size=args.val_size,
+        seed=args.seed,
+        one_hot=True,
+    )
+    print(data.summary())
+    classifier = recipe.build(
+        data.image_shape, data.class_names, weight_decay=args.weight_decay, augmentation=augmentation
+    )
+    trainer.fit(classifier, data, resume=args.resume)
+    if data.test is not None and not args.fast_dev_run:
+        figures = trainer.test(classifier, data)
+        print("test  " + "  ".join(f"{name} {figures[name]:.4f}" for name in ("loss", "accuracy")))
+
+
+if __name__ == "__main__":
+    parser = options.Parser(description="Train a classifier on images, into a run directory with a report.")
+    options.add_training_options(parser)
+    add = parser.add_argument
+    add("--model", default="cnn", metavar="NAME", help="dense, cnn, low_level or scratch: network, optimizer, and what "
+        "the options below, --batch-size and --epochs default to (default: %(default)s)")  # fmt: skip
+    add("--val-size", type=options.size, default=0.1, metavar="N", help="training images kept for validation, or a "
+        "fraction of them; 0 for none (default: %(default)s)")  # fmt: skip
+    add("--learning-rate", type=options.rate, metavar="R", help="of the optimizer")
+    add("--momentum", type=options.fraction, metavar="M", help="of --model scratch")
+    add("--dropout", type=options.fraction, metavar="P", help="share dropped, where the network drops")
+    add("--weight-decay", type=options.fraction, metavar="W", help="share of each weight taken off at every step, "
+        "times the learning rate")  # fmt: skip
+    add(
+        "--augment", nargs="+", metavar="HOW", help="change training images at random: shift, rotate, zoom, flip, erase"
+    )
+    add("--early-stopping", type=options.positive, metavar="N", help="stop after so many epochs without a better "
+        "val_loss, and take the best weights")  # fmt: skip
+    add("--reduce-lr", type=options.positive, metavar="N", help="cut the learning rate to 0.3 after so many epochs "
+        "without a better val_loss")  # fmt: skip
+    options.run(main, parser)
