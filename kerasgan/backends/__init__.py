@@ -24,6 +24,7 @@ engine_version = _engine.engine_version
 grad = _engine.grad
 keep_weights = _engine.keep_weights
 make_deterministic = _engine.make_deterministic
+max_pool = _engine.max_pool
 player_gradients = _engine.player_gradients
 run_step = _engine.run_step
 sync_variables = _engine.sync_variables
@@ -36,6 +37,7 @@ __all__ = [
     "grad",
     "keep_weights",
     "make_deterministic",
+    "max_pool",
     "name",
     "player_gradients",
     "run_step",

@@ -86,6 +86,11 @@ def conv_transpose(inputs: Any, kernel: Any, **options: Any) -> Any:
     return ops.conv_transpose(inputs, kernel, **options)
 
 
+def max_pool(inputs: Any, size: tuple[int, int]) -> Any:
+    """`keras.ops.max_pool`: TensorFlow's own kernels are fast in both directions."""
+    return ops.max_pool(inputs, size, strides=size, data_format="channels_last")
+
+
 def make_deterministic() -> None:
     """Make equal runs give equal bits."""
     tf.config.experimental.enable_op_determinism()

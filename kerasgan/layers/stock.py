@@ -3,6 +3,9 @@
 import keras
 
 from kerasgan.layers.conv2d_transpose import Conv2DTranspose
+from kerasgan.layers.max_pooling2d import MaxPooling2D
+
+STOCK = {Conv2DTranspose: keras.layers.Conv2DTranspose, MaxPooling2D: keras.layers.MaxPooling2D}
 
 
 def to_stock(network: keras.Model) -> keras.Model:
@@ -27,5 +30,4 @@ def to_stock(network: keras.Model) -> keras.Model:
 def _stock_layer(layer: keras.Layer) -> keras.Layer:
     if isinstance(layer, keras.Model):
         return to_stock(layer)
-    cls = keras.layers.Conv2DTranspose if isinstance(layer, Conv2DTranspose) else type(layer)
-    return cls.from_config(layer.get_config())
+    return STOCK.get(type(layer), type(layer)).from_config(layer.get_config())

@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 
+from kerasgan.layers import MaxPooling2D
 from kerasgan.networks.dcgan import ImageShape
 
 
@@ -48,7 +49,7 @@ def classifier(
     for width in filters:
         for _ in range(convolutions):
             x = _convolution(x, width, activation, batch_normalization, padding)
-        x = keras.layers.MaxPooling2D(2)(x)
+        x = MaxPooling2D(2)(x)
     if dropout:
         x = keras.layers.Dropout(dropout)(x)
     x = keras.layers.Flatten()(x)  # (batch, 5 * 5 * 64) for 28x28

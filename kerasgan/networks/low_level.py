@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from kerasgan.layers import max_pool
 from kerasgan.networks.dcgan import ImageShape
 
 DENSE_UNITS = 512
@@ -37,7 +38,7 @@ def max_pool2d(x: Any, size: int = 2) -> Any:
     Returns:
         Tensor `(batch, height / size, width / size, channels)`, sizes rounded up.
     """
-    return ops.max_pool(x, size, strides=size, padding="same", data_format="channels_last")
+    return max_pool(x, (size, size), padding="same")
 
 
 def fully_connected(x: Any, kernel: Any, bias: Any) -> Any:
