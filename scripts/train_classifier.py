@@ -21,6 +21,7 @@ def main(args: options.Namespace) -> None:
         learning_rate=args.learning_rate,
         dropout=args.dropout,
         momentum=args.momentum,
+        init=args.init,
         batch_size=args.batch_size,
         epochs=args.epochs,
     )
@@ -70,6 +71,7 @@ if __name__ == "__main__":
         "fraction of them; 0 for none (default: %(default)s)")  # fmt: skip
     add("--learning-rate", type=options.rate, metavar="R", help="of the optimizer")
     add("--momentum", type=options.fraction, metavar="M", help="of --model scratch")
+    add("--init", metavar="NAME", help="of --model scratch: uniform, centred or glorot")
     add("--dropout", type=options.fraction, metavar="P", help="share dropped, where the network drops")
     add("--weight-decay", type=options.fraction, metavar="W", help="share of each weight taken off at every step, "
         "times the learning rate")  # fmt: skip

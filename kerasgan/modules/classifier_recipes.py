@@ -24,7 +24,8 @@ class ClassifierRecipe:
         epochs: Passes over the data.
         source: Who chose these.
         dropout: Share dropped, where the network drops.
-        momentum: Share of the last step's movement that goes on, where weights are updated by hand.
+        momentum: Share of the last step's movement that goes on, of the network from scratch.
+        init: How the kernels start, of the network from scratch.
         from_logits: Whether the network ends in logits.
     """
 
@@ -36,6 +37,7 @@ class ClassifierRecipe:
     source: str
     dropout: float | None = None
     momentum: float | None = None
+    init: str | None = None
     from_logits: bool = False
 
     def build(
@@ -60,11 +62,12 @@ class ClassifierRecipe:
         if self.optimizer is None:
             if self.dropout or weight_decay:
                 raise ValueError("The network from scratch knows neither dropout nor weight decay; leave them out.")
-            by_hand = {"learning_rate": self.learning_rate, "momentum": self.momentum or 0.0}
-            network = self.network(image_shape, len(class_names))
+            network = self.network(image_shape, len(class_names), init=self.init)
+            by_hand = {"learning_rate": self.learning_rate, "momentum": self.momentum}
             return ScratchClassifier(network, class_names, augmentation=augmentation, **by_hand)
-        if self.momentum is not None:
-            raise ValueError("momentum is for the network from scratch; other networks have it in their optimizer.")
+        for name in ("momentum", "init"):
+            if getattr(self, name) is not None:
+                raise ValueError(f"{name} is an option of the network from scratch; leave it out.")
         dropout = {} if self.dropout is None else {"dropout": self.dropout}
         network = self.network(image_shape, len(class_names), **dropout)
         classifier = Classifier(network, class_names, augmentation=augmentation)
@@ -112,6 +115,8 @@ CLASSIFIER_RECIPES = {
         learning_rate=1e-3,
         batch_size=128,
         epochs=10,
+        momentum=0.0,
+        init="uniform",
         source="Chollet, Deep Learning with Python, 2nd edition, section 2.5.1",
     ),
 }

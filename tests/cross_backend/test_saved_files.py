@@ -18,7 +18,8 @@ run, images, out = Path(sys.argv[1]), *sys.argv[2:]
 whole = keras.saving.load_model(run / "model.keras")
 parts = keras.models.model_from_json((run / "model.json").read_text())
 parts.load_weights(run / "model.weights.h5")
-numpy.savez(out, **{name: net.predict(numpy.load(images), verbose=0) for name, net in [("keras", whole), ("json", parts)]})
+images = numpy.load(images)
+numpy.savez(out, keras=whole.predict(images, verbose=0), json=parts.predict(images, verbose=0))
 """
 
 

@@ -47,7 +47,8 @@ def test_the_workshop_values_are_kept():
         ("resnet", {}, {}, "model 'resnet' is unknown; choose one of dense, cnn, low_level, scratch"),
         ("scratch", {"dropout": 0.5}, {}, "knows neither dropout nor weight decay"),
         ("scratch", {}, {"weight_decay": 0.1}, "knows neither dropout nor weight decay"),
-        ("cnn", {"momentum": 0.9}, {}, "momentum is for the network from scratch"),
+        ("cnn", {"momentum": 0.9}, {}, "momentum is an option of the network from scratch"),
+        ("dense", {"init": "glorot"}, {}, "init is an option of the network from scratch"),
     ],
 )
 def test_what_a_network_does_not_know_is_refused(name, changes, build, complaint):
