@@ -40,7 +40,7 @@ def main(args: options.Namespace) -> None:
     if args.reduce_lr:
         callbacks.insert(0, keras.callbacks.ReduceLROnPlateau(patience=args.reduce_lr, factor=0.3))
     if args.early_stopping:
-        callbacks.insert(0, keras.callbacks.EarlyStopping(patience=args.early_stopping, restore_best_weights=True))
+        callbacks.insert(0, keras.callbacks.EarlyStopping(patience=args.early_stopping))
     trainer = kg.Trainer(run_dir, callbacks=callbacks, **options.trainer_options(args))
 
     data = kg.data.load(
@@ -79,7 +79,7 @@ if __name__ == "__main__":
         "--augment", nargs="+", metavar="HOW", help="change training images at random: shift, rotate, zoom, flip, erase"
     )
     add("--early-stopping", type=options.positive, metavar="N", help="stop after so many epochs without a better "
-        "val_loss, and take the best weights")  # fmt: skip
+        "val_loss")  # fmt: skip
     add("--reduce-lr", type=options.positive, metavar="N", help="cut the learning rate to 0.3 after so many epochs "
         "without a better val_loss")  # fmt: skip
     options.run(main, parser)

@@ -63,7 +63,7 @@ class ClassifierRecipe:
             if self.dropout or weight_decay:
                 raise ValueError("The network from scratch knows neither dropout nor weight decay; leave them out.")
             network = self.network(image_shape, len(class_names), init=self.init)
-            by_hand = {"learning_rate": self.learning_rate, "momentum": self.momentum}
+            by_hand = {"learning_rate": self.learning_rate, "momentum": self.momentum or 0.0}
             return ScratchClassifier(network, class_names, augmentation=augmentation, **by_hand)
         for name in ("momentum", "init"):
             if getattr(self, name) is not None:

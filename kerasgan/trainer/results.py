@@ -24,6 +24,7 @@ class Record(keras.callbacks.History):
         super().__init__()
         self.epoch: list[int] = []
         self._began = time.perf_counter()
+        self._trained: float | None = None
         self._first_step = self._steps = global_step(module)
         self._epochs = start.epoch
         self._earlier = earlier
@@ -41,6 +42,10 @@ class Record(keras.callbacks.History):
         super().on_epoch_end(epoch, logs)
         self._steps, self._epochs = global_step(self.model), epoch + 1
 
+    def on_train_end(self, logs: Any = None) -> None:
+        """Stop the clock of the speed: what other callbacks do at the end, such as a report, is not training."""
+        self._trained = time.perf_counter()
+
     def results(self, status: str, batch_size: int | None) -> dict[str, Any]:
         """Return the content of `results.json`.
 
@@ -48,12 +53,15 @@ class Record(keras.callbacks.History):
             status: `"done"`, `"interrupted"` or `"failed"`.
             batch_size: To count images; None if it is not known.
         """
-        seconds, steps = time.perf_counter() - self._began, self._steps - self._first_step
+        now, steps = time.perf_counter(), self._steps - self._first_step
+        seconds, training_seconds = now - self._began, (self._trained or now) - self._began
         return {
             "status": status,
             "steps": self._steps,
             "epochs": self._epochs,
             "wall_seconds": round(seconds + self._earlier.get("wall_seconds", 0.0), 3),
-            "images_per_second": None if not (steps and batch_size) else round(steps * batch_size / seconds, 1),
+            "images_per_second": None
+            if not (steps and batch_size)
+            else round(steps * batch_size / training_seconds, 1),
             "metrics": {name: values[-1] for name, values in self.history.items()} or self._earlier.get("metrics", {}),
         }
