@@ -28,13 +28,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _COLUMNS = 4
-_PANEL = (1.85, 1.6)  # Inches, without its title and what stands along its axes.
-_LEFT, _ABOVE, _BELOW, _BETWEEN = 0.5, 0.45, 0.5, 0.1
-_HISTORY = 2.4  # Inches: height of the panel above them.
+_PANEL = (1.75, 1.6)  # Inches, without its title and what stands along its axes.
+_LEFT, _ABOVE, _BELOW, _BETWEEN = 0.5, 0.4, 0.3, 0.1
+_HISTORY, _BELOW_HISTORY = 2.4, 0.45  # Inches, of the panel above them.
 _MANY_VALUES = 6  # Of a number, beyond which each has no place of its own.
-_WIDE = 10  # From smallest to largest, beyond which an axis is logarithmic.
+_WIDE, _VERY_WIDE = 5, 20  # From smallest to largest: beyond, an axis is logarithmic; one with powers of ten alone.
 _SHOWN_DEPTH = 4.0  # How far below the best the axis reaches, in distances from the best to the median.
-_LETTERS = 8.5
+_LETTERS, _SMALL_LETTERS = 8.5, 7.0
+_MANY_LETTERS = 19  # In all labels below a panel: larger ones would touch.
 
 
 @dataclass(frozen=True)
@@ -82,13 +83,13 @@ def draw_trials(trials: Sequence[Trial], metric: str = "val_accuracy") -> npt.ND
     names = _varied(shown)
     across, down = _LEFT + _PANEL[0] + _BETWEEN, _ABOVE + _PANEL[1] + _BELOW
     width = 2 * EDGE + _COLUMNS * across - _BETWEEN
-    top = HEADER + _HISTORY + _BELOW
+    top = HEADER + _HISTORY + _BELOW_HISTORY
     height = top + math.ceil(len(names) / _COLUMNS) * down + 0.1
     complete = sum(trial.complete for trial in shown)
     facts = f"{metric}, {complete} complete, {len(shown) - complete} ended early"
     figure = new_figure(width, height, "Trials", facts)
-    _draw_legend(figure)
     limits = _limits([float(trial.value or 0.0) for trial in shown])
+    _draw_legend(figure, shown, limits[0])
     _draw_history(add_axes(figure, EDGE + _LEFT, HEADER, width - 2 * EDGE - _LEFT, _HISTORY), shown, limits)
     for index, name in enumerate(names):
         row, column = divmod(index, _COLUMNS)
@@ -117,7 +118,8 @@ def _draw_history(axes: "Axes", trials: Sequence[Trial], limits: tuple[float, fl
     from matplotlib.ticker import MaxNLocator
 
     _draw_points(axes, [float(trial.number) for trial in trials], trials, limits)
-    numbers, best = [], []
+    numbers: list[int] = []
+    best: list[float] = []
     for trial in trials:
         if trial.complete:
             numbers.append(trial.number)
@@ -133,24 +135,42 @@ def _draw_history(axes: "Axes", trials: Sequence[Trial], limits: tuple[float, fl
 def _draw_parameter(axes: "Axes", name: str, trials: Sequence[Trial], limits: tuple[float, float]) -> None:
     values = [trial.settings[name] for trial in trials]
     distinct = sorted(set(values), key=lambda value: (isinstance(value, str), value))
+    letters = _LETTERS
     numeric = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
-    if numeric and len(distinct) > _MANY_VALUES:
+    if numeric and (len(distinct) > _MANY_VALUES or isinstance(distinct[0], float)):
         _draw_points(axes, [float(value) for value in values], trials, limits)
-        if distinct[0] > 0 and distinct[-1] / distinct[0] > _WIDE:
-            axes.set_xscale("log")
-        axes.margins(x=0.1)
+        _scale(axes, distinct[0], distinct[-1])
     else:
         _draw_points(axes, [float(distinct.index(value)) for value in values], trials, limits)
         for place, choice in enumerate(distinct):
-            judged = [float(trial.value or 0.0) for trial in trials if trial.complete and trial.settings[name] == choice]
+            judged = [
+                float(trial.value or 0.0) for trial in trials if trial.complete and trial.settings[name] == choice
+            ]
             if judged:
                 middle = max(statistics.median(judged), limits[0])
                 axes.plot([place - 0.28, place + 0.28], [middle, middle], color=ORANGE, linewidth=1.6, zorder=1)
-        axes.set_xticks(range(len(distinct)), [_label(choice) for choice in distinct], parse_math=False)
+        labels = [_label(choice) for choice in distinct]
+        letters = _LETTERS if len("".join(labels)) < _MANY_LETTERS else _SMALL_LETTERS
+        axes.set_xticks(range(len(distinct)), labels, parse_math=False)
         axes.set_xlim(-0.6, len(distinct) - 0.4)
     title: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points", "parse_math": False}
     axes.annotate(one_line(name, 24), (0, 1), (0, 6), fontsize=10, fontweight="bold", color=INK, **title)
     _style(axes)
+    axes.tick_params(axis="x", labelsize=letters)
+
+
+def _scale(axes: "Axes", smallest: float, largest: float) -> None:
+    """Lay out the axis of a number; its labels are so few that they do not touch."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+
+    if smallest > 0 and largest / smallest > _WIDE:
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 3) if largest / smallest < _VERY_WIDE else (1,)))
+        axes.xaxis.set_minor_locator(NullLocator())
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=3))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, place: f"{value:g}"))
+    axes.margins(x=0.1)
 
 
 def _label(choice: Any) -> str:
@@ -161,12 +181,13 @@ def _label(choice: Any) -> str:
 
 def _draw_points(axes: "Axes", places: Sequence[float], trials: Sequence[Trial], limits: tuple[float, float]) -> None:
     """Draw a point each: filled where a trial was complete, a triangle where its value lies below the axis."""
+    edge = limits[0] + 0.03 * (limits[1] - limits[0])
     for place, trial in zip(places, trials, strict=True):
         value = float(trial.value or 0.0)
         below = value < limits[0]
         axes.plot(
             place,
-            limits[0] if below else value,
+            edge if below else value,
             marker="v" if below else "o",
             markersize=5,
             markeredgewidth=1.2,
@@ -187,16 +208,17 @@ def _style(axes: "Axes") -> None:
         spine.set_color(TRACK)
 
 
-def _draw_legend(figure: "Figure") -> None:
+def _draw_legend(figure: "Figure", trials: Sequence[Trial], lowest: float) -> None:
     from matplotlib.lines import Line2D
 
     width, height = figure.get_size_inches()
-    point: dict[str, Any] = {"marker": "o", "linestyle": "", "markersize": 5}
-    handles = [
-        Line2D([], [], color=BLUE, label="complete", **point),
-        Line2D([], [], color=PALE_INK, markerfacecolor="none", label="ended early", **point),
-        Line2D([], [], color=ORANGE, linewidth=1.8, label="best so far; median of a choice"),
-    ]
+    point: dict[str, Any] = {"linestyle": "", "markersize": 5}
+    handles = [Line2D([], [], color=BLUE, marker="o", label="complete", **point)]
+    if any(not trial.complete for trial in trials):
+        handles.append(Line2D([], [], color=PALE_INK, marker="o", markerfacecolor="none", label="ended early", **point))
+    if any(float(trial.value or 0.0) < lowest for trial in trials):
+        handles.append(Line2D([], [], color=PALE_INK, marker="v", markerfacecolor="none", label="far below", **point))
+    handles.append(Line2D([], [], color=ORANGE, linewidth=1.8, label="best so far; median of a choice"))
     style: dict[str, Any] = {"frameon": False, "borderpad": 0.0, "borderaxespad": 0.0, "handlelength": 1.2}
-    corner = (1 - EDGE / width, 1 - 0.58 / height)
-    figure.legend(handles=handles, loc="upper right", bbox_to_anchor=corner, ncols=3, fontsize=9, labelcolor=INK, **style)
+    style |= {"loc": "upper right", "bbox_to_anchor": (1 - EDGE / width, 1 - 0.58 / height)}
+    figure.legend(handles=handles, ncols=len(handles), fontsize=9, labelcolor=INK, **style)
