@@ -50,6 +50,26 @@ def test_both_examples_train_one_after_the_other(tmp_path, monkeypatch):
     assert (tmp_path / "runs/wgan/critic.keras").exists()
 
 
+def test_the_classifier_example_trains_reports_and_names_a_class(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    arrays = {
+        f"{kind}_{split}": rng.integers(0, top, shape, "uint8")
+        for split, count in (("train", 48), ("test", 16))
+        for kind, top, shape in (("x", 256, (count, 12, 12, 1)), ("y", 3, (count,)))
+    }
+    np.savez("images.npz", **arrays)
+    code = smaller(
+        example('data = kg.data.load("fashion'),
+        ('"fashion_mnist", data_dir="data/fashion-mnist", val_size=5000', '"images.npz", batch_size=8, val_size=8'),
+        ("max_epochs=20", "max_epochs=2"),
+    )
+    exec("import keras, kerasgan as kg\n" + code, names := {})
+    assert capsys.readouterr().out.splitlines()[-1] in "012"
+    assert names["classifier"].global_step in (5, 10)
+    assert (tmp_path / "runs/fashion/report.md").exists()
+
+
 def test_every_picture_and_page_it_names_is_there():
     named = re.findall(r"\]\((?!http)([^)#]+)\)", README)
     assert named

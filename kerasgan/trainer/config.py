@@ -1,5 +1,6 @@
 """What `config.json` says of a run, and what may not change when it is resumed."""
 
+import json
 import platform
 import sys
 import warnings
@@ -63,7 +64,8 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
 
     The backend may change, and how long to train may too.
     """
-    one, other = _settings(old), _settings(new)
+    # As a file holds it: tuples are lists there.
+    one, other = _settings(old), _settings(json.loads(json.dumps(new, default=str)))
     return [
         f"{name} was {one.get(name)} and is {other.get(name)}"
         for name in sorted(one.keys() | other.keys())
@@ -80,22 +82,34 @@ def _settings(config: dict[str, Any]) -> dict[str, Any]:
         "data": data.get("fingerprint", data["name"]),
         "precision": config["precision"],
     }
-    settings |= {
-        name: value for name, value in module.get("config", {}).items() if isinstance(value, str | float | int)
-    }
+    for name, value in module.get("config", {}).items():
+        if isinstance(value, str | float | int):
+            settings[name] = value
+        elif isinstance(value, dict):
+            settings |= _layers(name, value)
     for player, optimizer in _optimizers((module.get("compile_config") or {}).get("optimizer")).items():
         settings |= _flat(player, optimizer)
     settings.pop("name", None)
     return settings
 
 
+def _layers(name: str, network: dict[str, Any]) -> dict[str, Any]:
+    """Flatten the settings of every layer of a network, and of those within it."""
+    settings: dict[str, Any] = {}
+    for place, layer in enumerate(network.get("config", {}).get("layers", ())):
+        title = f"{name} layer {place} {layer['class_name']}"
+        inner = _layers(title, layer)
+        settings |= inner or _flat(title, layer["config"])
+    return settings
+
+
 def _flat(prefix: str, value: Any) -> dict[str, Any]:
-    """Flatten nested dictionaries; Keras's generated names and places of classes say nothing about a setting."""
+    """Flatten nested dictionaries; Keras's generated names and seeds, and places of classes, are no settings."""
     if not isinstance(value, dict):
         return {prefix: _shown(value)}
     flat: dict[str, Any] = {}
     for name, item in value.items():
-        if name not in ("name", "module", "registered_name", "build_config"):
+        if name not in ("name", "module", "registered_name", "build_config", "seed"):
             flat |= _flat(prefix if name == "config" else f"{prefix} {name}", item)
     return flat
 

@@ -20,13 +20,13 @@ def data():
     return kg.data.DataModule(images[:64], labels[:64], test=test, class_names=NAMES, batch_size=16, val_size=16)
 
 
-def classifier(rate=1e-2, augmentation=None):
+def classifier(rate=1e-2, augmentation=None, dropout=0.2):
     network = keras.Sequential(
         [
             keras.Input((8, 8, 1)),
             keras.layers.Flatten(),
             keras.layers.Dense(8, activation="relu"),
-            keras.layers.Dropout(0.2),
+            keras.layers.Dropout(dropout),
             keras.layers.Dense(2, activation="softmax"),
         ]
     )
@@ -108,3 +108,22 @@ def test_a_rehearsal_does_not_touch_the_figures_of_a_run(tmp_path, data):
     kg.Trainer(tmp_path / "run", max_epochs=1).fit(classifier(), data)
     kg.Trainer(tmp_path / "run", fast_dev_run=True).test(classifier(), data)
     assert "test" not in json.loads((tmp_path / "run/results.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("changed", "complaint"),
+    [
+        ({"dropout": 0.5}, "network layer 3 Dropout rate was 0.2 and is 0.5"),
+        ({"augmentation": kg.layers.augmentation(["flip"])}, "augmentation layer 0 RandomFlip"),
+        ({"rate": 0.1}, "network learning_rate was 0.01 and is 0.1"),
+    ],
+    ids=["dropout", "augmentation", "rate"],
+)
+def test_a_network_of_other_settings_is_not_resumed(tmp_path, data, changed, complaint):
+    def trainer():
+        return kg.Trainer(tmp_path / "run", max_epochs=2, callbacks=[kg.callbacks.Checkpoint()])
+
+    trainer().fit(classifier(), data)
+    trainer().fit(classifier(), data, resume=True)  # the layers' generated names differ by now
+    with pytest.raises(ValueError, match=complaint):
+        trainer().fit(classifier(**changed), data, resume=True)

@@ -50,6 +50,7 @@ def test_a_run_directory_is_complete(tmp_path, capsys, monkeypatch):
     _, history = train(run, max_epochs=2, callbacks=callbacks)
     assert {path.name for path in run.iterdir()} == {
         "config.json", "metrics.csv", "samples", "tensorboard", "checkpoints", "results.json", "generator.keras",
+        "generator.json", "generator.weights.h5",
     }  # fmt: skip
     assert [path.name for path in sorted((run / "samples").iterdir())] == ["epoch-0001.png", "epoch-0002.png"]
     assert [path.name for path in sorted((run / "checkpoints").iterdir())] == ["step-000000004", "step-000000008"]
