@@ -1,6 +1,6 @@
 """kerasgan: adversarial and ordinary training for Keras 3, written once, run on JAX or TensorFlow."""
 
-from kerasgan import callbacks, checkpoints, data, layers, losses, metrics, networks
+from kerasgan import callbacks, checkpoints, data, layers, losses, metrics, networks, tuning
 from kerasgan.modules import (
     CLASSIFIER_RECIPES,
     DCGAN_RECIPES,
@@ -43,4 +43,5 @@ __all__ = [
     "losses",
     "metrics",
     "networks",
+    "tuning",
 ]

@@ -201,7 +201,7 @@ def run(main: Callable[[Namespace], None], parser: argparse.ArgumentParser) -> N
         sys.exit(130)
     except ValueError as error:
         _report(2, error, options)
-    except (kg.callbacks.NonFiniteLoss, kg.checkpoints.CheckpointError, OSError) as error:
+    except (kg.callbacks.NonFiniteLoss, kg.checkpoints.CheckpointError, kg.tuning.TuningError, OSError) as error:
         _report(1, error, options)
 
 

@@ -35,6 +35,8 @@ ALLOWED = {
     "testing": {"modules", "data", "networks"},
 }
 ALLOWED["trainer"] = set(ALLOWED) - {"testing"}
+# Trains one run after another, and is trained by none.
+ALLOWED["tuning"] = set(ALLOWED) - {"testing"}
 ALLOWED["kerasgan"] = set(ALLOWED)
 ALLOWED["scripts"] = {"kerasgan"}
 
@@ -222,6 +224,7 @@ STATE, STORE, FORMAT, FILES, MOVES = (
     f"kerasgan/checkpoints/{name}.py" for name in ("state", "store", "format", "files", "moves")
 )
 TRAINER = "kerasgan/trainer/trainer.py"
+SEARCH = "kerasgan/tuning/search.py"
 BACKEND, JAX, TENSORFLOW = (f"kerasgan/backends/{name}.py" for name in ("__init__", "jax", "tensorflow"))
 SCRIPT = "scripts/train_gan.py"
 
@@ -240,6 +243,7 @@ SCRIPT = "scripts/train_gan.py"
         (GAN, "from kerasgan.modules.module import Module\nfrom ..losses import adversarial"),
         (CALLBACK, "from kerasgan.data import images\nfrom ..checkpoints import Store"),
         ("kerasgan/networks/scratch/training.py", "from kerasgan import backends"),
+        (SEARCH, "from kerasgan.trainer import Trainer\nfrom kerasgan.callbacks import Checkpoint\nimport optuna"),
         (SCRIPT, "import kerasgan as kg\nfrom kerasgan import GAN, data"),
         (SCRIPT, "from importlib.util import find_spec\nhas_jax = find_spec('jax') is not None"),
     ],
@@ -302,6 +306,13 @@ def test_rules_accept(path, source):
         (FILES, "from kerasgan import backends", "the allowed rooms are none."),
         (FILES, "from .store import CheckpointError", "the allowed rooms are none."),
         (MOVES, "from kerasgan import backends", "the allowed rooms are checkpoints.files."),
+        # The search stands above the trainer, and nobody inside knows of it.
+        (TRAINER, "from kerasgan.tuning import Search", "imports kerasgan.tuning.Search: not allowed"),
+        (CALLBACK, "def f():\n    from ..tuning import study", ":2 imports kerasgan.tuning.study: not allowed"),
+        ("kerasgan/testing.py", "from kerasgan import tuning", "imports kerasgan.tuning: not allowed"),
+        (SEARCH, "import kerasgan as kg", "imports kerasgan: not allowed"),
+        (SEARCH, "from kerasgan.testing import tiny_images", "imports kerasgan.testing.tiny_images: not allowed"),
+        (SCRIPT, "from kerasgan.tuning import Search", "scripts import public names only"),
         (TRAINER, "from scripts import train_gan", "imports scripts.train_gan: not allowed"),
         (SCRIPT, "from kerasgan.trainer import Trainer", "scripts import public names only"),
         (SCRIPT, "from kerasgan import _private", "scripts import public names only"),

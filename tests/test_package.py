@@ -19,7 +19,7 @@ BACKENDS = {"jax", "tensorflow"}
 
 # Slow to import, or an optional part of a run: each is imported by the function that needs it. Keras imports
 # some of them itself, so a look at sys.modules would prove nothing: ask instead who called `import`.
-IMPORTED_LATE = {"PIL", "matplotlib", "rich", "sklearn", "tensorboard", "tensorboardX"}
+IMPORTED_LATE = {"PIL", "matplotlib", "optuna", "rich", "sklearn", "tensorboard", "tensorboardX"}
 WATCH_IMPORTS = """
 import builtins, json, sys
 late, plain_import, seen = set(json.loads(sys.argv[1])), builtins.__import__, set()

@@ -188,6 +188,24 @@ def test_a_study_that_cannot_be_read_is_named(tune, place):
     assert error.count("\n") == 1
 
 
+def test_a_missing_optuna_is_one_line_that_says_what_to_install(tune, place, monkeypatch):
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    status, _, error = tune(*SEARCH, "--run-dir", "new")
+    assert status == 2
+    assert error == 'error: the search needs optuna, which is not installed; pip install -e ".[tune]".\n'
+    assert not (place[0] / "new").exists()
+
+
+def test_a_search_that_comes_to_nothing_is_one_line_and_a_failure(tune, place, monkeypatch):
+    def none_complete(trials):
+        return []
+
+    monkeypatch.setattr("kerasgan.tuning.report.ranked", none_complete)
+    status, _, error = tune(*SEARCH, "--trials", "2", "--run-dir", "run", "--resume")
+    assert status == 1
+    assert error == "error: none of 3 trials came to its end; --resume with more --trials.\n"
+
+
 def test_when_the_time_is_up_no_further_trial_begins(tune, place):
     line = [*SEARCH, "--trials", "50", "--run-dir", "hasty", "--timeout", "0.001", "--final-epochs", "0"]
     assert tune(*line)[0] == 0

@@ -7,11 +7,14 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    import keras
-    import optuna
+import keras
 
-    import kerasgan as kg
+from kerasgan import layers, networks
+from kerasgan.data import DataModule
+from kerasgan.modules import Classifier
+
+if TYPE_CHECKING:
+    import optuna
 
 Settings = dict[str, Any]
 ImageShape = tuple[int, int, int]
@@ -52,6 +55,31 @@ def dense(trial: "optuna.trial.BaseTrial", image_shape: ImageShape, examples: in
 
 
 SPACES = {"convnet": convnet, "dense": dense}
+# What a search tries first: the workshop's network, and what people try next. Ten shots in the dark find less.
+BASELINES: dict[str, list[Settings]] = {
+    "convnet": [
+        {
+            "blocks": 2, "filters": 32, "convolutions": 1, "units": 0, "batch_normalization": False,
+            "activation": "relu", "dropout": 0.2, "optimizer": "adam", "rate of adam": 2e-3, "batch_size": 128,
+        },
+        {
+            "blocks": 3, "filters": 32, "convolutions": 1, "units": 128, "batch_normalization": True,
+            "activation": "relu", "dropout": 0.3, "optimizer": "adam", "rate of adam": 2e-3, "batch_size": 128,
+        },
+    ],
+    "dense": [
+        {
+            "layers": 1, "units": 512,
+            "activation": "relu", "dropout": 0.0, "optimizer": "rmsprop", "rate of rmsprop": 1e-3, "batch_size": 128,
+        },
+    ],
+}  # fmt: skip
+
+
+def baselines(network: str, image_shape: ImageShape, examples: int) -> list[Settings]:
+    """Return the parameters a search tries first; none for data so small that they lie outside of its space."""
+    small = examples < max(BATCHES) or min(image_shape[:2]) < 8 or widest_affordable(image_shape, 3) < 32
+    return [] if small else BASELINES[network]
 
 
 def _training(trial: "optuna.trial.BaseTrial", examples: int) -> Settings:
@@ -95,12 +123,12 @@ def multiply_adds(image_shape: ImageShape, filters: Sequence[int], convolutions:
 
 def build(
     settings: Settings,
-    data: "kg.data.DataModule",
+    data: DataModule,
     *,
     steps: int,
     augment: Sequence[str] = (),
-    kind: "type[kg.Classifier] | None" = None,
-) -> "kg.Classifier":
+    kind: type[Classifier] = Classifier,
+) -> Classifier:
     """Build a compiled classifier.
 
     Args:
@@ -108,32 +136,27 @@ def build(
         data: Says how large the images are and how many classes there are.
         steps: Training steps, over which the learning rate goes down to zero.
         augment: Names for `kg.layers.augmentation`; none leaves the images alone.
-        kind: Class of the result, `kg.Classifier` if None.
+        kind: Class of the result.
     """
-    import kerasgan as kg
-
+    assert data.num_classes is not None  # Search refuses data without labels.
     network = network_of(settings, data.image_shape, data.num_classes)
-    classifier = (kind or kg.Classifier)(network, data.class_names, augmentation=augmentation_of(augment))
+    classifier = kind(network, data.class_names, augmentation=augmentation_of(augment))
     classifier.compile(optimizer_of(settings, steps), "sparse_categorical_crossentropy", ["accuracy"])
     return classifier
 
 
-def augmentation_of(names: Sequence[str]) -> "keras.Layer | None":
+def augmentation_of(names: Sequence[str]) -> keras.Layer | None:
     """Build the layer that changes training images; no names stand for none."""
-    import kerasgan as kg
-
-    return kg.layers.augmentation(names) if names else None
+    return layers.augmentation(names) if names else None
 
 
-def network_of(settings: Settings, image_shape: ImageShape, num_classes: int) -> "keras.Model":
+def network_of(settings: Settings, image_shape: ImageShape, num_classes: int) -> keras.Model:
     """Build the network that settings stand for."""
-    import kerasgan as kg
-
     common = {"activation": settings["activation"], "dropout": settings["dropout"]}
     if settings["network"] == "dense":
         units = [settings["units"]] * settings["layers"]
-        return kg.networks.dense.classifier(image_shape, num_classes, units=units, **common)
-    return kg.networks.convnet.classifier(
+        return networks.dense.classifier(image_shape, num_classes, units=units, **common)
+    return networks.convnet.classifier(
         image_shape,
         num_classes,
         filters=widths(settings["filters"], settings["blocks"]),
@@ -145,10 +168,8 @@ def network_of(settings: Settings, image_shape: ImageShape, num_classes: int) ->
     )
 
 
-def optimizer_of(settings: Settings, steps: int) -> "keras.optimizers.Optimizer":
+def optimizer_of(settings: Settings, steps: int) -> keras.optimizers.Optimizer:
     """Build the optimizer that settings stand for; its rate goes down to zero along a cosine over `steps`."""
-    import keras
-
     rate = keras.optimizers.schedules.CosineDecay(settings["rate"], steps)
     if settings["optimizer"] == "sgd":
         return keras.optimizers.SGD(rate, momentum=0.9, nesterov=True)

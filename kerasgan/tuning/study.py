@@ -1,27 +1,46 @@
 """The study of a search: Optuna's record of all trials, in a file that outlives kills and knows no backend."""
 
 import functools
+import importlib.util
 import shutil
 import sqlite3
-from argparse import Namespace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import options
-import optuna
-import sqlalchemy
 
-import kerasgan as kg
+from kerasgan.metrics import Trial
+
+if TYPE_CHECKING:
+    import optuna
 
 FILE = "study.sqlite3"
 STARTUP_TRIALS = 10  # Drawn at random, before there is anything to learn from.
-# What makes trials comparable. How many there are may change from one call to the next, and so may the backend.
-SETTINGS = ("network", "epochs", "seed", "val_size", "precision", "limit_train_batches", "augment")
+
+
+class TuningError(RuntimeError):
+    """The study of a search cannot be read or written, or none of its trials came to its end."""
+
+
+def require_optuna() -> None:
+    """Complain at once where Optuna is missing, and not after the data is read.
+
+    Raises:
+        ModuleNotFoundError: It is.
+    """
+    if importlib.util.find_spec("optuna") is None:
+        raise ModuleNotFoundError(
+            'the search needs optuna, which is not installed; pip install -e ".[tune]".', name="optuna"
+        )
 
 
 def check_run_dir(run_dir: Path, resume: bool) -> None:
-    """Refuse to overwrite anything, and to resume what is not there."""
+    """Refuse to overwrite anything, and to resume what is not there.
+
+    Raises:
+        ValueError: The directory holds a study or other files and `resume` is False, or no study and it is True.
+    """
     holds_study = (run_dir / FILE).exists()
     if resume and not holds_study:
         raise ValueError(f"{run_dir} holds no study to resume; leave out --resume to start one there.")
@@ -31,15 +50,23 @@ def check_run_dir(run_dir: Path, resume: bool) -> None:
         raise ValueError(f"{run_dir} already holds other files, which are never overwritten; choose another --run-dir.")
 
 
-def open_study(args: Namespace, data: kg.data.DataModule) -> optuna.Study:
+def open_study(run_dir: Path, conditions: Mapping[str, Any]) -> "optuna.Study":
     """Open the study of the run directory, or begin it; what a kill has left half done there is cleared away.
 
+    Args:
+        run_dir: Made if need be.
+        conditions: What makes trials comparable: str, numbers, None, or lists of them.
+
     Raises:
-        ValueError: It was begun with other settings.
+        TuningError: The file is there and cannot be used.
+        ValueError: The study was begun under other conditions.
     """
+    import optuna
+    import sqlalchemy
+
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    args.run_dir.mkdir(parents=True, exist_ok=True)
-    file = args.run_dir / FILE
+    run_dir.mkdir(parents=True, exist_ok=True)
+    file = run_dir / FILE
     # Not by a URL, in which ? and % and {} of a path have a meaning.
     connect = functools.partial(sqlite3.connect, file, timeout=60, check_same_thread=False)
     try:
@@ -54,43 +81,54 @@ def open_study(args: Namespace, data: kg.data.DataModule) -> optuna.Study:
         )
     except (sqlalchemy.exc.DatabaseError, optuna.exceptions.StorageInternalError) as error:
         reason = getattr(error, "orig", None) or error.__cause__ or error
-        options.fail(1, f"{file} cannot be used ({reason}); restore it, or choose another --run-dir.")
-    _compare_settings(study, args, data)
+        raise TuningError(f"{file} cannot be used ({reason}); restore it, or choose another --run-dir.") from error
+    _compare(study, run_dir, conditions)
     for trial in study.get_trials(deepcopy=False, states=[optuna.trial.TrialState.RUNNING]):
-        discard(study, args.run_dir, trial.number)
+        discard(study, run_dir, trial.number)
     return study
 
 
-def _compare_settings(study: optuna.Study, args: Namespace, data: kg.data.DataModule) -> None:
-    settings = {name: getattr(args, name) for name in SETTINGS}
-    settings["data"] = f"{data.name} {data.fingerprint()[:12]}"
+def _compare(study: "optuna.Study", run_dir: Path, conditions: Mapping[str, Any]) -> None:
     before = study.user_attrs.get("settings")
     if before is None:
-        study.set_user_attr("settings", settings)
+        study.set_user_attr("settings", dict(conditions))
         return
     changed = [
-        f"{name} was {before[name]} and is {settings[name]}" for name in before if before[name] != settings[name]
+        f"{name} was {before[name]} and is {conditions[name]}" for name in before if before[name] != conditions[name]
     ]
     if changed:
         raise ValueError(
-            f"{args.run_dir} cannot be resumed with other settings: {'; '.join(changed)}. Use those it was started "
+            f"{run_dir} cannot be resumed with other settings: {'; '.join(changed)}. Use those it was started "
             "with, or choose another --run-dir."
         )
 
 
-def next_trial(study: optuna.Study, seed: int) -> optuna.Trial:
+def next_trial(study: "optuna.Study", seed: int, baselines: Sequence[Mapping[str, Any]] = ()) -> "optuna.Trial":
     """Begin a trial.
 
     What it draws depends on the trials that are done alone: a resumed search goes on as one that never stopped, and
     one that was killed during a trial draws the same parameters again.
+
+    Args:
+        study: Of the search.
+        seed: Of the search.
+        baselines: Parameters of the first trials.
     """
-    words = np.random.SeedSequence([seed, done(study)]).generate_state(1)
+    import optuna
+
+    number = done(study)
+    # One may still wait, if the search was killed between these two lines.
+    if number < len(baselines) and not study.get_trials(states=[optuna.trial.TrialState.WAITING]):
+        study.enqueue_trial(dict(baselines[number]))
+    words = np.random.SeedSequence([seed, number]).generate_state(1)
     study.sampler = optuna.samplers.TPESampler(n_startup_trials=STARTUP_TRIALS, seed=int(words[0]))
     return study.ask()
 
 
-def discard(study: optuna.Study, run_dir: Path, number: int) -> None:
+def discard(study: "optuna.Study", run_dir: Path, number: int) -> None:
     """Mark a trial that was cut off as failed and delete its directory."""
+    import optuna
+
     ended = study.tell(number, state=optuna.trial.TrialState.FAIL, skip_if_finished=True)
     directory = trial_dir(run_dir, number)
     if ended.state is optuna.trial.TrialState.FAIL and directory.exists():
@@ -102,7 +140,7 @@ def trial_dir(run_dir: Path, number: int) -> Path:
     return run_dir / "trials" / f"trial-{number:03d}"
 
 
-def rows_of(study: optuna.Study) -> list[kg.metrics.Trial]:
+def rows_of(study: "optuna.Study") -> list[Trial]:
     """Return all trials that have ended, in the order they began."""
     return [
         _row(trial)
@@ -111,17 +149,19 @@ def rows_of(study: optuna.Study) -> list[kg.metrics.Trial]:
     ]
 
 
-def _row(trial: optuna.trial.FrozenTrial) -> kg.metrics.Trial:
+def _row(trial: "optuna.trial.FrozenTrial") -> Trial:
     settings: dict[str, Any] = trial.user_attrs["settings"]
-    if trial.state is optuna.trial.TrialState.FAIL:
+    if trial.state.name == "FAIL":
         # How long it has run is not known: a killed one is marked when the search is resumed.
-        return kg.metrics.Trial(trial.number, "failed", None, None, settings)
+        return Trial(trial.number, "failed", None, None, settings)
     state = "diverged" if trial.user_attrs.get("diverged") else trial.state.name.lower()
     # Optuna takes the last epoch that was reported for the value of a pruned one.
     value = None if state == "diverged" else trial.value
-    return kg.metrics.Trial(trial.number, state, value, trial.duration.total_seconds(), settings)
+    return Trial(
+        trial.number, state, value, None if trial.duration is None else trial.duration.total_seconds(), settings
+    )
 
 
-def done(study: optuna.Study) -> int:
+def done(study: "optuna.Study") -> int:
     """Return how many trials count: all but those that were cut off."""
     return sum(row.state != "failed" for row in rows_of(study))

@@ -1,15 +1,10 @@
-import sys
-from pathlib import Path
-
 import keras
 import numpy as np
 import optuna
 import pytest
 
 import kerasgan as kg
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
-import search_space as space
+from kerasgan.tuning import space
 
 TRAINING = {"activation": "relu", "dropout": 0.2, "optimizer": "adam", "rate": 0.001, "batch_size": 64}
 CONVNET = {
@@ -140,3 +135,19 @@ def test_words_say_what_was_chosen():
     }
     dense = {"network": "dense", "layers": 3, "units": 512} | TRAINING | {"optimizer": "sgd", "rate": 0.25}
     assert space.words(dense) == {"network": "3x512 relu", "drop": "0.2", "optimizer": "sgd 2.5e-1", "batch": "64"}
+
+
+@pytest.mark.parametrize("network", space.SPACES)
+def test_baselines_lie_in_the_space_and_are_left_out_where_they_would_not(network):
+    first = space.baselines(network, (28, 28, 1), 54_000)
+    assert first
+    for parameters in first:
+        trial = optuna.trial.FixedTrial(parameters)
+        settings = space.SPACES[network](trial, (28, 28, 1), 54_000)
+        assert {name: settings[name] for name in settings.keys() & parameters.keys()} == {
+            name: parameters[name] for name in settings.keys() & parameters.keys()
+        }
+        for name, distribution in trial.distributions.items():
+            assert distribution._contains(distribution.to_internal_repr(parameters[name])), name
+    assert space.baselines(network, (28, 28, 1), 100) == []
+    assert space.baselines(network, (4, 4, 1), 54_000) == []
