@@ -9,7 +9,7 @@ import nox
 
 nox.needs_version = ">=2024.10.9"
 nox.options.error_on_external_run = True
-nox.options.sessions = ["lint", "types", "tests", "cross_backend"]
+nox.options.sessions = ["lint", "types", "tests", "cross_backend", "notebooks"]
 
 BACKENDS = ["jax", "tensorflow"]
 DEV_TOOLS = nox.project.load_toml("pyproject.toml")["project"]["optional-dependencies"]["dev"]
@@ -48,7 +48,7 @@ def types(session: nox.Session) -> None:
     session.run("mypy", *session.posargs)
 
 
-@nox.session(venv_backend="virtualenv")  # holds pip, which cross_backend needs
+@nox.session(venv_backend="virtualenv")  # holds pip, which tests_python needs
 @nox.parametrize("backend", BACKENDS, ids=BACKENDS)
 def tests(session: nox.Session, backend: str) -> None:
     """pytest, warnings as errors: Keras fixes its backend at import, so each has its own virtualenv."""
@@ -69,6 +69,15 @@ def cross_backend(session: nox.Session) -> None:
     for backend, python in pythons.items():
         env = backend_env(backend) | recordings
         session.run(python, "-m", "pytest", "tests/cross_backend", *session.posargs, external=True, env=env)
+
+
+@nox.session(venv_backend="none")
+@nox.parametrize("backend", BACKENDS, ids=BACKENDS)
+def notebooks(session: nox.Session, backend: str) -> None:
+    """Every notebook from top to bottom, on little data: whoever learns from one must meet no error."""
+    env = backend_env(backend) | {"KERASGAN_NOTEBOOKS": "1"}
+    python = tests_python(session, backend)
+    session.run(python, "-m", "pytest", "tests/notebooks", *session.posargs, external=True, env=env)
 
 
 def tests_python(session: nox.Session, backend: str) -> str:

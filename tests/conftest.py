@@ -5,8 +5,10 @@ import os
 import keras
 import pytest
 
-# The parity test compares two recordings; without them (plain `pytest`) it has nothing to say.
-collect_ignore = [] if "KERASGAN_PARITY_JAX" in os.environ else ["cross_backend"]
+# The parity test compares two recordings; without them (plain `pytest`) it has nothing to say. Running the notebooks
+# takes minutes. The nox sessions `cross_backend` and `notebooks` ask for them.
+asked_for = {"cross_backend": "KERASGAN_PARITY_JAX", "notebooks/test_notebooks.py": "KERASGAN_NOTEBOOKS"}
+collect_ignore = [path for path, variable in asked_for.items() if variable not in os.environ]
 
 
 @pytest.fixture(autouse=True)
