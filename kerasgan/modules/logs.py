@@ -17,7 +17,7 @@ class LogMeans(keras.metrics.Metric):
 
     CAPACITY = 64
 
-    def __init__(self, name: str = "logs") -> None:
+    def __init__(self, name: str) -> None:
         super().__init__(name=name, dtype="float32")
         self.totals = self.add_variable((self.CAPACITY,), "zeros", name="totals")
         self.weights_seen = self.add_variable((self.CAPACITY,), "zeros", name="weights_seen")

@@ -42,7 +42,8 @@ class Module(keras.Model):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._logs = LogMeans()
+        # Keras orders the list that `evaluate` returns by the names of the metrics.
+        self._logs = LogMeans(name="loss")
         self._label_shape: tuple[int | None, ...] | None = None
         self._weight: Any = 1.0
         self._has_minimized = False
@@ -226,8 +227,8 @@ class Module(keras.Model):
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
-        """The metrics of Keras, less its loss tracker: `minimize` logs the losses."""
-        return [metric for metric in super().metrics if metric.name != "loss"]
+        """The metrics of Keras, with the means of what was logged in place of its loss tracker."""
+        return [self._logs, *(metric for metric in super().metrics if metric.name != "loss")]
 
     def _train(self, data: Any) -> dict[str, Any]:
         self._has_minimized = False

@@ -71,6 +71,19 @@ def test_it_learns_exactly_what_the_bare_network_learns(built, labels_are):
     np.testing.assert_allclose([ours[1][name] for name in ours[1]], [stock[1][name] for name in ours[1]], rtol=2e-5)
 
 
+def test_evaluate_returns_loss_and_metrics_in_the_order_of_keras():
+    images, labels = labelled()
+    metrics = ["sparse_top_k_categorical_accuracy", "accuracy"]
+
+    def evaluated(model):
+        model.compile("adam", "sparse_categorical_crossentropy", metrics=metrics)
+        return model.evaluate(images, labels, verbose=0)
+
+    ours, stock = evaluated(kg.Classifier(network(), NAMES)), evaluated(network())
+    assert len(stock) == 3
+    np.testing.assert_allclose(ours, stock, rtol=1e-5)
+
+
 def test_a_regularizer_counts_once_in_training_and_in_validation():
     images, labels = labelled(32)
     classifier = compiled()
