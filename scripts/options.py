@@ -110,8 +110,8 @@ def fraction(text: str) -> float:
     return number
 
 
-def add_training_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that every training script has; `--epochs` and `--batch-size` are None unless given."""
+def add_data_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say what to train on."""
     add = parser.add_argument
     add(
         "--dataset",
@@ -125,6 +125,12 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="where the files of mnist or fashion_mnist lie (default: KERASGAN_DATA_DIR, else Keras's download cache)",
     )
+
+
+def add_training_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that every training script has; `--epochs` and `--batch-size` are None unless given."""
+    add_data_options(parser)
+    add = parser.add_argument
     add("--epochs", type=positive, help="epochs to train for")
     add("--max-steps", type=positive, metavar="N", help="end after so many training steps")
     add(

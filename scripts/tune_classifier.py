@@ -83,11 +83,8 @@ def minutes(text: str) -> float:
 
 if __name__ == "__main__":
     parser = options.Parser(description="Search the hyperparameters of a classifier, and train the best ones.")
+    options.add_data_options(parser)
     add = parser.add_argument
-    add("--dataset", default="digits", metavar="NAME", help="digits, mnist, fashion_mnist, or a PATH to an .npz, a "
-        "directory of IDX files, or one of images with a sub-directory a class (default: %(default)s)")  # fmt: skip
-    add("--data-dir", metavar="DIR", help="where the files of mnist or fashion_mnist lie (default: KERASGAN_DATA_DIR, "
-        "else Keras's download cache)")  # fmt: skip
     add("--network", choices=["convnet", "dense"], default="convnet", help="what to search (default: %(default)s)")
     add("--trials", type=options.positive, default=20, metavar="N", help="trials in all (default: %(default)s)")
     add("--epochs", type=options.positive, default=4, metavar="N", help="epochs a trial (default: %(default)s)")
