@@ -27,8 +27,10 @@ def main(args: options.Namespace) -> None:
     )
     if args.max_steps is None:
         args.epochs = recipe.epochs
-    augmentation = kg.layers.augmentation(args.augment) if args.augment is not None else None
-
+    if args.reduce_lr and args.model == "scratch":
+        options.fail(2, "--reduce-lr lowers the rate of a Keras optimizer, and --model scratch has none; leave it out.")
+    if args.val_size == 0 and (args.reduce_lr or args.early_stopping):
+        options.fail(2, "--reduce-lr and --early-stopping go by val_loss, and there is none with --val-size 0.")
     run_dir = args.run_dir or kg.fresh_run_dir("runs", f"{args.model}-{Path(args.dataset).stem}")
     best = {"monitor": "val_accuracy", "mode": "max"} if args.val_size else {}
     callbacks = [
@@ -52,6 +54,8 @@ def main(args: options.Namespace) -> None:
         one_hot=True,
     )
     print(data.summary())
+    # After the trainer, whose seed it draws from.
+    augmentation = kg.layers.augmentation(args.augment, data.background) if args.augment else None
     classifier = recipe.build(
         data.image_shape, data.class_names, weight_decay=args.weight_decay, augmentation=augmentation
     )

@@ -75,6 +75,12 @@ class DataModule:
         self.image_shape: tuple[int, int, int] = pixels.shape[1:]
         self.num_classes = None if self.class_names is None else len(self.class_names)
 
+        if one_hot and self.class_names is None:
+            raise DataError(
+                f"{name}: has no labels, and one_hot needs some; give labels (to a folder of images, one sub-folder a "
+                "class), or leave one_hot out."
+            )
+
         def batches(images: Pixels, labels: Labels | None, *, training: bool) -> Batches:
             return Batches(
                 images,

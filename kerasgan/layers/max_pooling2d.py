@@ -12,7 +12,7 @@ def max_pool(inputs: Any, size: tuple[int, int], padding: str = "valid") -> Any:
     """`keras.ops.max_pool` over windows that do not overlap: the same values and gradients, but faster.
 
     Args:
-        inputs: Tensor `(batch, height, width, channels)`.
+        inputs: Tensor of floats, `(batch, height, width, channels)`.
         size: Height and width of a window, and the distance from one to the next.
         padding: `"valid"`, where rows and columns that fill no window are left out, or `"same"`, where a window may
             reach beyond the edge.
@@ -22,7 +22,11 @@ def max_pool(inputs: Any, size: tuple[int, int], padding: str = "valid") -> Any:
         `"valid"` and up for `"same"`.
     """
     height, width = inputs.shape[1:3]
-    if None in (height, width) or (padding == "same" and (height % size[0] or width % size[1])):
+    if (
+        None in (height, width)
+        or (height < size[0] or width < size[1])
+        or (padding == "same" and (height % size[0] or width % size[1]))
+    ):
         return ops.max_pool(inputs, size, strides=size, padding=padding, data_format="channels_last")
     return backends.max_pool(inputs, size)
 

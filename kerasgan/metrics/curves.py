@@ -29,7 +29,7 @@ _COLUMNS = 2
 _PANEL = (4.1, 2.6)  # Inches, without its title and the numbers along its axes.
 _LEFT, _ABOVE, _BELOW, _BETWEEN = 0.45, 0.5, 0.65, 0.2
 _MANY = 30  # Epochs, beyond which points would hide their line.
-_NO_CURVES = {"epoch", "step", "learning_rate"}
+_NO_CURVES = {"epoch", "step"}
 _HIGHER_IS_BETTER = ("accuracy", "auc", "precision", "recall", "f1")
 _LOWER_IS_BETTER = ("loss", "error")
 
@@ -74,7 +74,11 @@ def metrics_of(rows: Sequence[Mapping[str, float]]) -> list[str]:
     """Return the names of the metrics that have a curve: the loss, then accuracies, then the others."""
     found = {name.removeprefix("val_") for row in rows for name in row if name not in _NO_CURVES}
     drawable = [
-        name for name in found if not name.endswith("seconds") and (_curve(rows, name) or _curve(rows, f"val_{name}"))
+        name
+        for name in found
+        # ReduceLROnPlateau logs learning_rate_adam.
+        if not name.startswith("learning_rate") and not name.endswith("seconds")
+        if _curve(rows, name) or _curve(rows, f"val_{name}")
     ]
     return sorted(drawable, key=lambda name: (name != "loss", "accuracy" not in name, name))
 

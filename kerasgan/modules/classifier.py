@@ -44,7 +44,8 @@ class Classifier(Module):
         class_names: One a class, no two alike; None for "0", "1", ...
         augmentation: A layer that changes training images at random, such as `keras.layers.RandomTranslation` or a
             `keras.layers.Pipeline` of several; images that are judged or predicted never pass through it.
-        from_logits: Whether the network ends in logits; None to go by the loss that `compile` is given.
+        from_logits: Whether the network ends in logits; None to go by the loss that `compile` is given. To be said
+            where that loss is a function of one's own on logits.
         options: As in `keras.Model`, such as `name`.
 
     Raises:
@@ -80,11 +81,8 @@ class Classifier(Module):
             repeated = sorted({name for name in self._given_names if self._given_names.count(name) > 1})
             if repeated:
                 raise ValueError(f"class_names has {repeated[0]!r} more than once; give every class a name of its own.")
-            if getattr(network, "built", False) and len(self._given_names) != self.num_classes:
-                raise ValueError(
-                    f"class_names has {len(self._given_names)} names, but the network tells {self.num_classes} classes "
-                    "apart; give one name a class."
-                )
+            if getattr(network, "built", False):
+                self._check_number_of_names()
 
     @property
     def num_classes(self) -> int:
@@ -125,21 +123,29 @@ class Classifier(Module):
                 'A Classifier needs a loss: compile(optimizer, "sparse_categorical_crossentropy", ["accuracy"]) for '
                 'class numbers, "categorical_crossentropy" for one-hot labels.'
             )
-        takes_logits = bool(getattr(loss, "from_logits", False))
-        if self._given_from_logits not in (None, takes_logits):
+        # A name stands for a loss of probabilities; of a function nobody can tell.
+        takes_logits = False if isinstance(loss, str) else getattr(loss, "from_logits", None)
+        given = self._given_from_logits
+        if None not in (given, takes_logits) and given != takes_logits:
             raise ValueError(
                 f"The loss has from_logits={takes_logits}, but the Classifier was made with "
                 f"from_logits={self._given_from_logits}; say the same in both."
             )
-        self._from_logits = takes_logits
+        self._from_logits = bool(takes_logits if given is None else given)
         super().compile(optimizer, loss, metrics, **options)
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Build the network, if it is not, for images of that shape; the batch may have any size."""
+        if not self.network.built:
+            self.network.build((None, *input_shape[1:]))
+            self._check_number_of_names()
 
     def training_step(self, batch: Any) -> None:
         """Update the network once on `(images, labels)` or `(images, labels, sample_weight)`."""
         images, labels, weights = unpacked(batch)
         if not self.network.built:
             # Keras on TensorFlow leaves this to the step, and `minimize` asks for the variables before the first pass.
-            self.network.build(images.shape)
+            self.build(images.shape)
         images = self.augment(images)
         self.minimize(lambda: {"network": self._loss_of(images, labels, weights, training=True)})
 
@@ -166,12 +172,20 @@ class Classifier(Module):
 
         Args:
             images: `(count, height, width, channels)` in [-1, 1], or anything that `predict` takes, such as a split of
-                a `kg.data.DataModule`.
+                a `kg.data.DataModule`: in the order of its images then, a training split less what its last, smaller
+                batch would hold.
             batch_size: Images at a time, for arrays.
 
         Returns:
             Float32 array `(count, classes)`; rows sum to one.
+
+        Raises:
+            ValueError: An array is of whole numbers, or not of the shape of the images the network takes.
         """
+        if isinstance(images, np.ndarray) and self.built:
+            self._check_images(images)
+        if getattr(images, "shuffle", False) and hasattr(images, "unshuffled"):
+            images = images.unshuffled()
         outputs = ops.convert_to_tensor(self.predict(images, batch_size=batch_size, verbose=0))
         outputs = ops.cast(outputs, "float32")
         if outputs.shape[-1] == 1:
@@ -214,6 +228,23 @@ class Classifier(Module):
             for name in ("network", "augmentation")
         }
         return cls(**{**config, **parts})
+
+    def _check_number_of_names(self) -> None:
+        names = self._given_names
+        if names is not None and len(names) != self.num_classes:
+            raise ValueError(
+                f"class_names has {len(names)} names, but the network tells {self.num_classes} classes apart; give one "
+                "name a class."
+            )
+
+    def _check_images(self, images: Array) -> None:
+        wanted = self.image_shape
+        if images.ndim != len(wanted) + 1 or any(
+            side not in (None, given) for side, given in zip(wanted, images.shape[1:], strict=True)
+        ):
+            raise ValueError(f"images have shape {images.shape}; this network takes (count, {str(wanted)[1:-1]}).")
+        if images.dtype.kind in "iub":
+            raise ValueError(f"images are {images.dtype}; bring them to [-1, 1], as in images / 127.5 - 1.")
 
     def _config_of_any_network(self) -> dict[str, Any]:
         augmentation = self._augmentation

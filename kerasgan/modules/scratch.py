@@ -78,14 +78,14 @@ class ScratchClassifier(Classifier):
         given += [name for name, value in (("loss", loss), ("metrics", metrics)) if value is not None]
         if given:
             raise ValueError(
-                f"ScratchClassifier writes its {given[0]} by hand; give rate and momentum to its constructor, or use a "
-                "kg.Classifier."
+                f"ScratchClassifier writes its {given[0]} by hand; give learning_rate and momentum to its constructor, "
+                "or use a kg.Classifier."
             )
         super(Classifier, self).compile({}, **options)
 
     def training_step(self, batch: Any) -> None:
         """Take one step of gradient descent on `(images, labels)`."""
-        images, labels, _ = unpacked(batch)
+        images, labels = self._unweighted(batch)
         loss = scratch.one_training_step(
             self.network, self.augment(images), labels, self.learning_rate, self.momentum, loss=self._loss_with_accuracy
         )
@@ -93,7 +93,7 @@ class ScratchClassifier(Classifier):
 
     def validation_step(self, batch: Any) -> None:
         """Log the loss and the accuracy of images that were not trained on."""
-        images, labels, _ = unpacked(batch)
+        images, labels = self._unweighted(batch)
         self.log("loss", self._loss_with_accuracy(labels, self.network(images)))
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
@@ -133,6 +133,13 @@ class ScratchClassifier(Classifier):
         network = scratch.ScratchSequential(layers, tuple(config.pop("image_shape")))
         augmentation = keras.saving.deserialize_keras_object(config.pop("augmentation"), custom_objects=custom_objects)
         return cls(network, augmentation=augmentation, **config)
+
+    @staticmethod
+    def _unweighted(batch: Any) -> tuple[Any, Any]:
+        images, labels, weights = unpacked(batch)
+        if weights is not None:
+            raise ValueError("The network from scratch knows no sample or class weights; use a kg.Classifier.")
+        return images, labels
 
     def _loss_with_accuracy(self, labels: Any, probabilities: Any) -> Any:
         classes = labels if len(labels.shape) == 1 else ops.argmax(labels, axis=-1)

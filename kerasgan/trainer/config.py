@@ -87,6 +87,10 @@ def _settings(config: dict[str, Any]) -> dict[str, Any]:
             settings[name] = value
         elif isinstance(value, dict):
             settings |= _layers(name, value)
+        elif isinstance(value, list) and value and isinstance(value[0], dict):  # the layers of a network from scratch
+            settings |= {f"{name} {place}": str(item) for place, item in enumerate(value)}
+    loss = (module.get("compile_config") or {}).get("loss")
+    settings |= _flat("loss function", loss)
     for player, optimizer in _optimizers((module.get("compile_config") or {}).get("optimizer")).items():
         settings |= _flat(player, optimizer)
     settings.pop("name", None)
@@ -95,11 +99,12 @@ def _settings(config: dict[str, Any]) -> dict[str, Any]:
 
 def _layers(name: str, network: dict[str, Any]) -> dict[str, Any]:
     """Flatten the settings of every layer of a network, and of those within it."""
+    if "layers" not in network.get("config", {}):
+        return _flat(name, network)
     settings: dict[str, Any] = {}
-    for place, layer in enumerate(network.get("config", {}).get("layers", ())):
+    for place, layer in enumerate(network["config"]["layers"]):
         title = f"{name} layer {place} {layer['class_name']}"
-        inner = _layers(title, layer)
-        settings |= inner or _flat(title, layer["config"])
+        settings |= _layers(title, layer)
     return settings
 
 

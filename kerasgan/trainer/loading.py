@@ -36,6 +36,8 @@ def load_run(run_dir: str | Path, step: int | str | None = None, *, module: kera
     config = run.read_config()
     if module is None:
         module = _rebuilt(run, config["module"])
+    if not module.built:
+        _build(run, module, config["data"].get("image_shape"))
     store = run.store if run.store.steps() else CheckpointStore(config["checkpoints"] or run.store.directory)
     if step == "best":
         step = _best_step(store)
@@ -57,6 +59,16 @@ def _best_step(store: CheckpointStore) -> int:
             f"{best} is not there: no best checkpoint was kept; train with kg.callbacks.Checkpoint(monitor=...)."
         )
     return int(json.loads(best.read_bytes())["step"])
+
+
+def _build(run: RunDirectory, module: keras.Model, image_shape: list[int] | None) -> None:
+    """Make the weights of a network that the first batch had built when the run began."""
+    if image_shape is None:
+        raise RunDirectoryError(
+            f"{run.config_file} does not say what images the module took, and its network was not built; start it with "
+            "keras.Input, or pass a built module as load_run(..., module=...)."
+        )
+    module.build((None, *image_shape))
 
 
 def _rebuilt(run: RunDirectory, config: dict[str, Any] | None) -> keras.Model:

@@ -12,6 +12,8 @@ from kerasgan.trainer.config import differences
 from kerasgan.trainer.feed import Feed, Position
 from kerasgan.trainer.run_directory import RunDirectory, RunDirectoryError
 
+SHOWN = 6  # Differences in an error; another network differs in everything.
+
 
 def resumed(
     run: RunDirectory, module: keras.Model, feed: Feed, config: dict[str, Any]
@@ -43,8 +45,10 @@ def resumed(
         presentation.warn(f"{run.path} has no checkpoint yet; training starts at its beginning.")
         return Position(), {}
     if changed := differences(run.read_config(), config):
+        shown, more = changed[:SHOWN], len(changed) - SHOWN
+        listed = "; ".join([*shown, f"and {more} more"] if more > 0 else shown)
         raise ValueError(
-            f"{run.path} cannot be resumed with other settings: {'; '.join(changed)}. Use those it was started "
+            f"{run.path} cannot be resumed with other settings: {listed}. Use those it was started "
             "with, or start a new run."
         )
     checkpoint, passed_over = found

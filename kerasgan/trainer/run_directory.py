@@ -76,7 +76,7 @@ class RunDirectory:
         """Write a network in the three ways in which people expect it, of stock layers where it can be.
 
         `<name>.keras` holds everything; `<name>.json` the architecture, which `keras.models.model_from_json` reads, and
-        `<name>.weights.h5` the weights for it. None of them needs kerasgan to be loaded.
+        `<name>.weights.h5` the weights for it. Of stock layers, none of them needs kerasgan to be loaded.
 
         Returns:
             The path of `<name>.keras`.

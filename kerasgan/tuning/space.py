@@ -140,14 +140,14 @@ def build(
     """
     assert data.num_classes is not None  # Search refuses data without labels.
     network = network_of(settings, data.image_shape, data.num_classes)
-    classifier = kind(network, data.class_names, augmentation=augmentation_of(augment))
+    classifier = kind(network, data.class_names, augmentation=augmentation_of(augment, data.background))
     classifier.compile(optimizer_of(settings, steps), "sparse_categorical_crossentropy", ["accuracy"])
     return classifier
 
 
-def augmentation_of(names: Sequence[str]) -> keras.Layer | None:
+def augmentation_of(names: Sequence[str], background: str | None = None) -> keras.Layer | None:
     """Build the layer that changes training images; no names stand for none."""
-    return layers.augmentation(names) if names else None
+    return layers.augmentation(names, background) if names else None
 
 
 def network_of(settings: Settings, image_shape: ImageShape, num_classes: int) -> keras.Model:

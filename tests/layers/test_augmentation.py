@@ -31,6 +31,12 @@ def test_what_a_shift_brings_in_is_black():
     assert set(np.unique(shifted)) == {-1.0, 1.0}
 
 
+def test_on_light_ground_it_is_white():
+    black = -np.ones((16, 28, 28, 1), "float32")
+    shifted = np.asarray(augmentation(["shift", "erase"], background="light")(black, training=True))
+    assert set(np.unique(shifted)) == {-1.0, 1.0}
+
+
 def test_several_are_saved_and_rebuilt_together():
     layer = augmentation(list(AUGMENTATIONS))
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))

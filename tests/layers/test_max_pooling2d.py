@@ -12,6 +12,7 @@ CASES = [
     ((6, 6), {"padding": "same"}),
     ((9, 8), {"pool_size": (3, 2)}),
     ((7, 7), {"pool_size": 3, "strides": 2}),
+    ((6, 3), {"pool_size": (2, 4), "padding": "same"}),
 ]
 
 

@@ -126,6 +126,22 @@ def test_logits_become_probabilities_where_the_loss_says_so():
     np.testing.assert_allclose(unlike.probabilities(images), logits, rtol=1e-6)
 
 
+def test_a_loss_of_ones_own_leaves_logits_to_what_the_classifier_was_told():
+    def on_logits(labels, outputs):
+        return keras.losses.sparse_categorical_crossentropy(labels, outputs, from_logits=True)
+
+    classifier = kg.Classifier(network(activation=None), NAMES, from_logits=True)
+    classifier.compile("adam", on_logits)
+    np.testing.assert_allclose(classifier.probabilities(labelled(4)[0]).sum(axis=1), 1, rtol=1e-5)
+
+
+def test_a_shuffled_split_is_judged_in_its_own_order():
+    images, labels = labelled(48)
+    data = kg.data.DataModule(images, labels, batch_size=16)
+    classifier = compiled()
+    np.testing.assert_allclose(classifier.probabilities(data.train), classifier.probabilities(images), rtol=1e-2)
+
+
 def test_one_output_is_the_probability_of_the_second_of_two_classes():
     images, labels = labelled()
     classifier = kg.Classifier(network(outputs=1, activation="sigmoid"), ["above", "below"])
@@ -202,8 +218,14 @@ def test_it_is_rebuilt_with_names_augmentation_and_compile_options(tmp_path, way
             "The loss has from_logits=False, but the Classifier was made with from_logits=True",
         ),
         (lambda: compiled().fit(labelled()[0], verbose=0), "this data has no labels"),
+        (
+            lambda: compiled().classify(np.zeros(SHAPE, "float32")),
+            r"images have shape \(8, 8, 1\); this network takes \(count, 8",
+        ),
+        (lambda: compiled().classify(np.zeros((1, *SHAPE), "uint8")), r"images are uint8; bring them to \[-1, 1\]"),
+        (lambda: kg.Classifier(network(built=False), ["a", "b"]).build((None, *SHAPE)), "has 2 names, but the network"),
     ],
-    ids=["repeated name", "too few names", "no loss", "logits", "no labels"],
+    ids=["repeated name", "too few names", "no loss", "logits", "no labels", "one image", "uint8", "built later"],
 )
 def test_what_cannot_work_is_refused_in_one_line(make, complaint):
     with pytest.raises(ValueError, match=complaint):

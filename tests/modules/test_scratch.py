@@ -72,6 +72,12 @@ def test_accuracy_is_logged_with_the_loss():
     assert history["accuracy"][-1] > 0.9
 
 
+def test_weights_of_samples_are_refused_and_not_dropped():
+    images, labels = labelled(32)
+    with pytest.raises(ValueError, match="knows no sample or class weights"):
+        classifier().fit(images, labels, sample_weight=np.ones(32), verbose=0)
+
+
 def test_there_is_no_optimizer_to_choose():
     with pytest.raises(ValueError, match="writes its optimizer by hand"):
         classifier().compile("adam")

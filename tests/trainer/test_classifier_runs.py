@@ -20,10 +20,10 @@ def data():
     return kg.data.DataModule(images[:64], labels[:64], test=test, class_names=NAMES, batch_size=16, val_size=16)
 
 
-def classifier(rate=1e-2, augmentation=None, dropout=0.2):
+def classifier(rate=1e-2, augmentation=None, dropout=0.2, loss="sparse_categorical_crossentropy", built=True):
     network = keras.Sequential(
         [
-            keras.Input((8, 8, 1)),
+            *([keras.Input((8, 8, 1))] if built else []),
             keras.layers.Flatten(),
             keras.layers.Dense(8, activation="relu"),
             keras.layers.Dropout(dropout),
@@ -31,7 +31,7 @@ def classifier(rate=1e-2, augmentation=None, dropout=0.2):
         ]
     )
     module = kg.Classifier(network, NAMES, augmentation=augmentation)
-    module.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    module.compile(keras.optimizers.Adam(rate), loss, metrics=["accuracy"])
     return module
 
 
@@ -115,9 +115,11 @@ def test_a_rehearsal_does_not_touch_the_figures_of_a_run(tmp_path, data):
     [
         ({"dropout": 0.5}, "network layer 3 Dropout rate was 0.2 and is 0.5"),
         ({"augmentation": kg.layers.augmentation(["flip"])}, "augmentation layer 0 RandomFlip"),
+        ({"augmentation": keras.layers.RandomFlip("vertical")}, "augmentation mode was None and is vertical"),
+        ({"loss": keras.losses.SparseCategoricalCrossentropy(reduction="sum")}, "loss function reduction"),
         ({"rate": 0.1}, "network learning_rate was 0.01 and is 0.1"),
     ],
-    ids=["dropout", "augmentation", "rate"],
+    ids=["dropout", "augmentation", "one layer", "loss", "rate"],
 )
 def test_a_network_of_other_settings_is_not_resumed(tmp_path, data, changed, complaint):
     def trainer():
@@ -127,3 +129,28 @@ def test_a_network_of_other_settings_is_not_resumed(tmp_path, data, changed, com
     trainer().fit(classifier(), data, resume=True)  # the layers' generated names differ by now
     with pytest.raises(ValueError, match=complaint):
         trainer().fit(classifier(**changed), data, resume=True)
+
+
+def test_a_network_of_other_layers_from_scratch_is_not_resumed(tmp_path, data):
+    def fit(activation, resume):
+        network = kg.networks.scratch.classifier((8, 8, 1), 2, units=(4,), activation=activation)
+        trainer = kg.Trainer(tmp_path / "run", max_epochs=2, callbacks=[kg.callbacks.Checkpoint()])
+        trainer.fit(kg.ScratchClassifier(network, NAMES), data, resume=resume)
+
+    fit("relu", resume=False)
+    fit("relu", resume=True)
+    with pytest.raises(ValueError, match=r"layers 0 was .*relu.* and is .*tanh"):
+        fit("tanh", resume=True)
+
+
+def test_a_network_that_the_first_batch_has_built_is_loaded(tmp_path, data):
+    module = classifier(built=False)
+    kg.Trainer(tmp_path / "run", max_epochs=1, callbacks=[kg.callbacks.Checkpoint()]).fit(module, data)
+    loaded = kg.load_run(tmp_path / "run")
+    np.testing.assert_array_equal(loaded.probabilities(data.test), module.probabilities(data.test))
+
+    images, labels = data.test[0]
+    trainer = kg.Trainer(tmp_path / "arrays", max_epochs=1, callbacks=[kg.callbacks.Checkpoint()])
+    trainer.fit(classifier(built=False), (images, labels), batch_size=8)
+    with pytest.raises(kg.RunDirectoryError, match=r"its network was not built; start it with keras\.Input"):
+        kg.load_run(tmp_path / "arrays")
