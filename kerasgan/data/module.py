@@ -77,7 +77,7 @@ class DataModule:
 
         if one_hot and self.class_names is None:
             raise DataError(
-                f"{name}: has no labels, and one_hot needs some; give labels (to a folder of images, one sub-folder a "
+                f"{name}: one_hot is True, but there are no labels; give some (to a folder of images, one sub-folder a "
                 "class), or leave one_hot out."
             )
 
