@@ -102,10 +102,22 @@ def _layers(name: str, network: dict[str, Any]) -> dict[str, Any]:
     if "layers" not in network.get("config", {}):
         return _flat(name, network)
     settings: dict[str, Any] = {}
-    for place, layer in enumerate(network["config"]["layers"]):
+    layers = network["config"]["layers"]
+    places = {layer["config"].get("name"): place for place, layer in enumerate(layers)}
+    for place, layer in enumerate(layers):
         title = f"{name} layer {place} {layer['class_name']}"
-        settings |= _layers(title, layer)
+        settings |= _layers(title, {key: item for key, item in layer.items() if key != "inbound_nodes"})
+        if sources := _sources(layer.get("inbound_nodes"), places):
+            settings[f"{title} inputs"] = ", ".join(f"layer {source}" for source in sources)
     return settings
+
+
+def _sources(nodes: Any, places: dict[str, int]) -> list[int]:
+    """Return the places of the layers that feed a layer of a functional network; their names are generated."""
+    if isinstance(nodes, dict) and "keras_history" in nodes:
+        return [places[nodes["keras_history"][0]]]
+    items = nodes.values() if isinstance(nodes, dict) else nodes if isinstance(nodes, list) else ()
+    return [source for item in items for source in _sources(item, places)]
 
 
 def _flat(prefix: str, value: Any) -> dict[str, Any]:

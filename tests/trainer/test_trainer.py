@@ -451,6 +451,30 @@ def test_resuming_with_another_loss_or_optimizer_setting_is_refused_by_name(tmp_
         train(tmp_path / "run", module=module(), max_epochs=2, resume=True)
 
 
+def functional_gan(discriminator_input):
+    """A discriminator of named layers, whose second hidden one is fed by the first or by the images again."""
+    images = keras.Input((8, 8, 1))
+    pixels = keras.layers.Flatten()(images)
+    hidden = keras.layers.Dense(64)(pixels)
+    again = keras.layers.Dense(8)(hidden if discriminator_input == "hidden" else pixels)
+    discriminator = keras.Model(images, keras.layers.Dense(1)(keras.layers.Concatenate()([hidden, again])))
+    gan = kg.GAN(tiny_gan().generator, discriminator)
+    gan.compile(optimizer={player: keras.optimizers.Adam(1e-3) for player in ("generator", "discriminator")})
+    return gan
+
+
+def test_a_functional_network_built_a_second_time_resumes_under_its_other_generated_names(tmp_path):
+    train(tmp_path / "run", module=functional_gan("hidden"))
+    _, history = train(tmp_path / "run", module=functional_gan("hidden"), max_epochs=2, resume=True)
+    assert history.epoch == [1]
+
+
+def test_a_functional_network_that_is_wired_otherwise_is_refused(tmp_path):
+    train(tmp_path / "run", module=functional_gan("hidden"))
+    with pytest.raises(ValueError, match=r"discriminator layer 3 Dense inputs was layer 2 and is layer 1"):
+        train(tmp_path / "run", module=functional_gan("pixels"), max_epochs=2, resume=True)
+
+
 def compiled(generator_optimizer):
     gan = tiny_gan()
     gan.compile(optimizer={"generator": generator_optimizer, "discriminator": keras.optimizers.Adam(1e-3)})
