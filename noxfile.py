@@ -12,6 +12,8 @@ nox.options.error_on_external_run = True
 nox.options.sessions = ["lint", "types", "tests", "cross_backend", "notebooks"]
 
 BACKENDS = ["jax", "tensorflow"]
+# A worker for every core: two of them halve the minutes; more than eight would take the memory of a laptop.
+IN_PARALLEL = ["--numprocesses=auto", "--maxprocesses=8", "--dist=worksteal"]
 DEV_TOOLS = nox.project.load_toml("pyproject.toml")["project"]["optional-dependencies"]["dev"]
 
 
@@ -53,7 +55,7 @@ def types(session: nox.Session) -> None:
 def tests(session: nox.Session, backend: str) -> None:
     """pytest, warnings as errors: Keras fixes its backend at import, so each has its own virtualenv."""
     session.install("--editable", f".[{backend},dev]")
-    session.run("pytest", *session.posargs, env=backend_env(backend))
+    session.run("pytest", *IN_PARALLEL, *session.posargs, env=backend_env(backend))
 
 
 @nox.session(venv_backend="none")
@@ -77,7 +79,7 @@ def notebooks(session: nox.Session, backend: str) -> None:
     """Every notebook from top to bottom, on little data: whoever learns from one must meet no error."""
     env = backend_env(backend) | {"KERASGAN_NOTEBOOKS": "1"}
     python = tests_python(session, backend)
-    session.run(python, "-m", "pytest", "tests/notebooks", *session.posargs, external=True, env=env)
+    session.run(python, "-m", "pytest", *IN_PARALLEL, "tests/notebooks", *session.posargs, external=True, env=env)
 
 
 def tests_python(session: nox.Session, backend: str) -> str:
