@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,7 +15,7 @@ from kerasgan.callbacks.images import save_png
 from kerasgan.callbacks.logs import global_step
 from kerasgan.callbacks.report_page import PICTURES, page
 from kerasgan.checkpoints import remove_temporaries, write_atomically
-from kerasgan.checkpoints.files import temporary_in
+from kerasgan.checkpoints.files import explain, make_directory, temporary_in
 from kerasgan.metrics import Assessment, assess, draw_confusion, draw_curves, draw_mistakes
 from kerasgan.metrics.curves import metrics_of
 
@@ -81,6 +82,8 @@ class ClassificationReport(RunCallback):
         super().on_train_begin(logs)
         data, _split, batches = self._judged()
         self._judge(self.model, data, batches.limited(1))
+        # Only now: a run directory that is removed during training is an error, and not made anew.
+        make_directory(self.place)
         self._rows = []
         self.close()
         log_dir = self.place_for(self._given_log_dir, "tensorboard")
@@ -93,7 +96,7 @@ class ClassificationReport(RunCallback):
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
         """Write the report."""
-        self.write(self.model)
+        self._write(self.model)
         super().on_train_end(logs)
 
     def write(self, model: Any, step: int | None = None) -> Path:
@@ -110,13 +113,23 @@ class ClassificationReport(RunCallback):
             ValueError: As for the class.
             OSError: The disk refused; it names the file and what would help.
         """
+        make_directory(self.place)
+        return self._write(model, step)
+
+    def close(self) -> None:
+        """Release the event file."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+    def _write(self, model: Any, step: int | None = None) -> Path:
         data, split, batches = self._judged()
         assessment = self._judge(model, data, batches)
         rows = self._rows_of_run()
         steps = global_step(model) if getattr(model, "optimizer", None) is not None else None
 
         directory = self.place / PICTURES
-        directory.mkdir(parents=True, exist_ok=True)
+        make_directory(directory, parents=False)
         remove_temporaries(directory)
         # Of a limited split, the arrays are as long as ever.
         images, labels = batches.images[: assessment.count], batches.labels[: assessment.count]
@@ -133,12 +146,6 @@ class ClassificationReport(RunCallback):
         write_atomically(self.place / "report.md", text.encode())
         self.assessment, self.report_file = assessment, self.place / "report.md"
         return self.report_file
-
-    def close(self) -> None:
-        """Release the event file."""
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
 
     def _judged(self) -> tuple[Any, str, Any]:
         """Return the data, and the split to judge on with its name."""
@@ -208,5 +215,8 @@ def _picture_of(data: Any, directory: Path) -> npt.NDArray[np.uint8]:
         data.figure(temporary)
         with Image.open(temporary) as image:
             return np.asarray(image.convert("RGB"))
+    except OSError as error:
+        raise OSError(error.errno, f"not written: {explain(error)}", str(directory / "data.png")) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()

@@ -9,6 +9,7 @@ from typing import ClassVar
 from kerasgan.callbacks.base import RunCallback
 from kerasgan.callbacks.logs import global_step, reading_order
 from kerasgan.checkpoints import write_atomically
+from kerasgan.checkpoints.files import make_directory
 
 LEADING = ("epoch", "step", "wall_seconds")
 
@@ -26,6 +27,7 @@ class CSVLogger(RunCallback):
 
     Raises:
         ValueError: When training begins there is no path; or `append` finds a file of another kind.
+        OSError: The disk refused; it names the file and what would help. The rows before stay.
 
     Example:
         >>> gan.fit(images, epochs=10, callbacks=[kg.callbacks.CSVLogger("metrics.csv")])
@@ -43,6 +45,8 @@ class CSVLogger(RunCallback):
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         """Start the clock, and read what is to be continued."""
         super().on_train_begin(logs)
+        # Only now: a run directory that is removed during training is an error, and not made anew.
+        make_directory(self.place.parent)
         self._rows = []
         self._earlier = self._read() if self.append and self.place.exists() else []
         self._began = time.perf_counter()
@@ -64,16 +68,29 @@ class CSVLogger(RunCallback):
         self._write(self._earlier + self._rows)
 
     def _read(self) -> list[dict[str, str]]:
-        with self.place.open(newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
-            rows = list(reader)
+        try:
+            with self.place.open(newline="", encoding="utf-8") as file:
+                reader = csv.DictReader(file, strict=True)
+                rows = list(reader)
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise self._unusable(str(error)) from error
         missing = [name for name in LEADING if name not in (reader.fieldnames or ())]
         if missing:
             raise ValueError(
                 f"{self.place} has no column {missing[0]!r}, so CSVLogger cannot append to it; "
                 "move the file away or give another path."
             )
+        for number, row in enumerate(rows, 2):
+            try:
+                if None in row or None in row.values():
+                    raise ValueError("as many fields as columns are needed")
+                int(row["epoch"]), float(row["wall_seconds"])
+            except ValueError as error:
+                raise self._unusable(f"line {number}: {error}") from error
         return rows
+
+    def _unusable(self, reason: str) -> ValueError:
+        return ValueError(f"{self.place} cannot be gone on with ({reason[:200]}); restore it, or move it away.")
 
     def _write(self, rows: list[dict[str, str]]) -> None:
         logged = {name for row in rows for name in row} - set(LEADING)
@@ -82,5 +99,4 @@ class CSVLogger(RunCallback):
         writer = csv.DictWriter(buffer, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-        self.place.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(self.place, buffer.getvalue().encode())

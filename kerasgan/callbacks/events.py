@@ -6,13 +6,17 @@ write at the same time must share a file.
 
 import itertools
 import os
+import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from kerasgan.checkpoints.files import explain, make_directory
 
 _open_writers: dict[Path, "EventWriter"] = {}
 _numbers = itertools.count()
@@ -27,6 +31,9 @@ def open_writer(log_dir: str | Path, *, step: int) -> "EventWriter":
 
     Returns:
         A writer. Whoever opened it calls `close` once; the last one closes the file.
+
+    Raises:
+        OSError: The disk refused; it names the file and what would help.
     """
     path = Path(log_dir).resolve()
     writer = _open_writers.get(path)
@@ -42,22 +49,28 @@ class EventWriter:
     """An open event file; get one from `open_writer`.
 
     Events are written in the caller's thread: tensorboardX's `SummaryWriter` hands them to a queue, which its
-    `flush` does not empty, so that the last epoch of a killed run would be lost.
+    `flush` does not empty, so that the last epoch of a killed run would be lost, and a full disk would kill only that
+    queue's thread. Here it is an `OSError` that names the file and what would help; what was written before stays.
     """
 
     def __init__(self, log_dir: Path) -> None:
-        from tensorboardX import event_file_writer
+        from tensorboardX.proto.event_pb2 import Event
+        from tensorboardX.record_writer import RecordWriter
 
-        log_dir.mkdir(parents=True, exist_ok=True)
         self.log_dir = log_dir
         self.users = 0
-        # tensorboardX names files by the second; a second fit within it would truncate the first one's file.
-        self._suffix = f".{os.getpid()}.{next(_numbers):04d}"
-        self._file = event_file_writer.EventsWriter(str(log_dir / "events"), self._suffix)
+        # TensorBoard takes files in the order of these seconds, and looks for "tfevents" in their names. The rest keeps
+        # a second fit within a second from truncating the file of the first.
+        name = f"events.out.tfevents.{int(time.time())}.{socket.gethostname()}.{os.getpid()}.{next(_numbers):04d}"
+        self.path = log_dir / name
+        make_directory(log_dir)
+        with self._refusals():
+            self._records = RecordWriter(str(self.path))
+            self._records.write(Event(wall_time=time.time(), file_version="brain.Event:2").SerializeToString())
 
     def exists(self) -> bool:
         """Whether the file still lies where it was made."""
-        return any(self.log_dir.glob(f"*{self._suffix}"))
+        return self.path.exists()
 
     def drop_beyond(self, step: int) -> None:
         """Have TensorBoard forget what was logged after `step`; a resumed run logs it again."""
@@ -102,17 +115,32 @@ class EventWriter:
 
     def flush(self) -> None:
         """Bring everything to the disk."""
-        self._file.flush()
+        with self._refusals():
+            self._records.flush()
 
     def close(self) -> None:
         """Let go of the file, and close it if nobody else has it open."""
         self.users -= 1
         if self.users <= 0:
-            self._file.close()
             if _open_writers.get(self.log_dir) is self:
                 del _open_writers[self.log_dir]
+            with self._refusals():
+                self._records.close()
 
     def _write(self, step: int, **content: Any) -> None:
         from tensorboardX.proto.event_pb2 import Event
 
-        self._file.write_event(Event(wall_time=time.time(), step=step, **content))
+        with self._refusals():
+            self._records.write(Event(wall_time=time.time(), step=step, **content).SerializeToString())
+
+    @contextmanager
+    def _refusals(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            # Closed at once, with what is still buffered, or the same error would come again out of a destructor.
+            if _open_writers.get(self.log_dir) is self:
+                del _open_writers[self.log_dir]
+            with suppress(OSError, AttributeError):
+                self._records.close()
+            raise OSError(error.errno, f"not written: {explain(error)}", str(self.path)) from error

@@ -5,8 +5,10 @@ from typing import ClassVar
 
 from kerasgan.callbacks.base import RunCallback
 from kerasgan.callbacks.events import EventWriter, open_writer
-from kerasgan.callbacks.images import grid, save_png
+from kerasgan.callbacks.images import as_png, grid
 from kerasgan.callbacks.logs import global_step
+from kerasgan.checkpoints import write_atomically
+from kerasgan.checkpoints.files import make_directory
 
 
 class ImageGrid(RunCallback):
@@ -23,6 +25,7 @@ class ImageGrid(RunCallback):
     Raises:
         ValueError: `count` or `every_n_epochs` is not positive; or there is no directory as training begins.
         TypeError: The model has no `generate(count, seed=...)` when training begins.
+        OSError: The disk refused; it names the file and what would help.
 
     Example:
         >>> gan.fit(images, epochs=10, callbacks=[kg.callbacks.ImageGrid("samples", count=16)])
@@ -59,6 +62,8 @@ class ImageGrid(RunCallback):
                 f"{type(self.model).__name__} has no method generate(count, seed=...), so ImageGrid can draw "
                 "nothing; leave ImageGrid out, or define the method to return images in [-1, 1]."
             )
+        # Only now: a run directory that is removed during training is an error, and not made anew.
+        make_directory(self.place)
         self.close()
         log_dir = self.place_for(self._given_log_dir, "tensorboard")
         if log_dir is not None:
@@ -69,7 +74,7 @@ class ImageGrid(RunCallback):
         if (epoch + 1) % self.every_n_epochs:
             return
         picture = grid(self.model.generate(self.count, seed=self.seed))
-        save_png(self.place / f"epoch-{epoch + 1:04d}.png", picture)
+        write_atomically(self.place / f"epoch-{epoch + 1:04d}.png", as_png(picture))
         if self._writer is not None:
             self._writer.image("samples", picture, global_step(self.model))
             self._writer.flush()

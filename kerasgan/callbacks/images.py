@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kerasgan.checkpoints import write_atomically
+from kerasgan.checkpoints.files import make_directory
 
 WIDTH = 800  # pixels, at most, unless the images are larger themselves
 GAP = 2  # pixels, also around the grid
@@ -68,7 +69,15 @@ def save_png(path: str | Path, array: npt.NDArray[np.uint8]) -> None:
 
     Raises:
         ValueError: `array` has another shape or type.
+        OSError: The disk refused; it names the file and what would help.
     """
+    picture = as_png(array)
+    make_directory(Path(path).parent)
+    write_atomically(path, picture)
+
+
+def as_png(array: npt.NDArray[np.uint8]) -> bytes:
+    """Return the bytes of a picture as PNG; arguments and errors are those of `save_png`."""
     from PIL import Image
 
     pixels: Any = np.asarray(array)
@@ -80,5 +89,4 @@ def save_png(path: str | Path, array: npt.NDArray[np.uint8]) -> None:
         raise ValueError(f"array has shape {pixels.shape}; give (height, width, channels) with 1 or 3 channels.")
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, format="PNG", optimize=True)
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, buffer.getvalue())
+    return buffer.getvalue()

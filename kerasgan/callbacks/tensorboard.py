@@ -24,6 +24,7 @@ class TensorBoard(RunCallback):
     Raises:
         ValueError: When training begins, there is no directory.
         TypeError: When training begins, a hyperparameter is no str, int, float or bool.
+        OSError: The disk refused; it names the file and what would help.
 
     Example:
         >>> board = kg.callbacks.TensorBoard("runs/a/tensorboard", hyperparameters={"learning_rate": 1e-4})

@@ -76,6 +76,21 @@ def remove_temporaries(directory: str | os.PathLike[str]) -> list[Path]:
     return leftovers
 
 
+def make_directory(path: str | os.PathLike[str], *, parents: bool = True, exist_ok: bool = True) -> None:
+    """Make a directory; the arguments are those of `Path.mkdir`.
+
+    Raises:
+        FileExistsError: Something of that name is there, and no directory or not `exist_ok`.
+        OSError: The disk refused; it names the path and what would help.
+    """
+    try:
+        Path(path).mkdir(parents=parents, exist_ok=exist_ok)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        raise OSError(error.errno, f"not made: {explain(error)}", str(path)) from error
+
+
 def temporary_in(directory: Path) -> Path:
     """Return a name for something unfinished in a directory, as no other process or call chooses it."""
     return directory / f"{TEMPORARY}{os.getpid()}-{secrets.token_hex(4)}"

@@ -1,11 +1,17 @@
 """SIGINT and SIGTERM end a run between two steps, with its state saved."""
 
 import signal
+import threading
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
 import keras
+
+# Enough to keep a device busy while Python prepares the next one. JAX alone lets the main thread run 32 ahead: of steps
+# that take 5 s, a signal would be heeded after 160.
+STEPS_AHEAD = 4
+_LONGEST_WAIT_SECONDS = 60.0
 
 
 class Interrupted(Exception):
@@ -25,18 +31,24 @@ class Interrupted(Exception):
 class StopOnSignal(keras.callbacks.Callback):
     """Turn a signal into an orderly end: finish the step, save, raise `Interrupted`.
 
-    Saving inside the handler would not do: on JAX the model's variables hold no values during a step.
-    A second SIGINT stops at once.
+    Saving inside the handler would not do: on JAX the model's variables hold no values during a step. Nor would a stop
+    within validation, after which a resume could not tell that the epoch has no row yet: it is finished first.
+    A second SIGINT stops at once, wherever it comes, and saves nothing. A second SIGTERM changes nothing.
 
     Args:
         save: Called once, between two steps, before `Interrupted` is raised; None if there is nothing to call.
     """
 
+    async_safe = True
+
     def __init__(self, save: Callable[[], Any] | None) -> None:
         super().__init__()
         self._save = save
         self._received: int | None = None
+        self._interrupts = 0
         self._previous: dict[int, Any] = {}
+        self._begun = self._ended = 0
+        self._step_ended = threading.Condition()
 
     def __enter__(self) -> "StopOnSignal":
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -50,14 +62,30 @@ class StopOnSignal(keras.callbacks.Callback):
         for number, handler in self._previous.items():
             signal.signal(number, handler)
 
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Count anew; nothing is in flight between two epochs."""
+        self._begun = self._ended = 0
+
     def on_train_batch_begin(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        """Stop here if a signal came during the last step."""
+        """Stop here if a signal came; and run no further ahead of the device than a few steps, or it would be late."""
+        with self._step_ended:
+            # Not for ever: where a step failed on the device its end is never told, and Keras raises that at the next.
+            self._step_ended.wait_for(lambda: self._begun - self._ended < STEPS_AHEAD, _LONGEST_WAIT_SECONDS)
+        self._begun += 1
         if self._received is not None:
             if self._save is not None:
                 self._save()
             raise Interrupted(self._received, saved=self._save is not None)
 
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        """Count a step whose results are there: on JAX, Keras calls this in a thread that has waited for them."""
+        with self._step_ended:
+            self._ended += 1
+            self._step_ended.notify()
+
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self._received == signal.SIGINT and number == signal.SIGINT:
+        self._interrupts += number == signal.SIGINT
+        if self._interrupts > 1:
             raise KeyboardInterrupt
-        self._received = number
+        # The first one decides what the exit status says.
+        self._received = self._received or number

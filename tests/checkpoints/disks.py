@@ -1,6 +1,11 @@
-"""What the tests of checkpoints share: states that tell a mixture, and a disk that fails when told to."""
+"""What the tests of checkpoints share: states that tell a mixture, and a disk that fails when told to.
 
+It imports no Keras, so that `failures.py` can fork.
+"""
+
+import errno
 import os
+import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -8,7 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kerasgan.checkpoints import Checkpoint, CheckpointError, CheckpointStore, files
+from kerasgan.checkpoints import files
+from kerasgan.checkpoints.store import Checkpoint, CheckpointError, CheckpointStore
 
 
 def contents(step: int, version: int = 0) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -50,6 +56,23 @@ def damaged(tmp_path: Path, name: str, change: Callable[[bytes], bytes]) -> Chec
     return checkpoints
 
 
+def flip(seed: int) -> Callable[[bytes], bytes]:
+    """Turn one bit over."""
+
+    def change(data: bytes) -> bytes:
+        bit = random.Random(seed).randrange(8 * len(data))
+        changed = bytearray(data)
+        changed[bit // 8] ^= 1 << bit % 8
+        return bytes(changed)
+
+    return change
+
+
+def truncate(seed: int) -> Callable[[bytes], bytes]:
+    """Lose the end."""
+    return lambda data: data[: random.Random(seed).randrange(len(data))]
+
+
 PATCHED = ["open", "fsync", "rename", "replace", "mkdir", "unlink", "rmdir", "listdir"]
 
 
@@ -76,7 +99,10 @@ class FailingDisk:
     def check(self) -> None:
         self.calls += 1
         if self.calls == self.nth or (self.dead and self.failed):
-            raise self.error
+            self.fail()
+
+    def fail(self) -> None:
+        raise self.error
 
     def failing(self, function: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
@@ -106,6 +132,48 @@ class FailingDisk:
                 write(data[len(data) // 2 :])
 
         return Half()
+
+
+class DeadlyDisk(FailingDisk):
+    """Ends the process at the n-th change to the disk, as a kill does: nothing is cleaned up."""
+
+    STATUS = 9
+
+    def __init__(self, patch: pytest.MonkeyPatch, nth: int) -> None:
+        super().__init__(patch, nth, Dead(), dead=True)
+
+    def fail(self) -> None:
+        os._exit(self.STATUS)
+
+
+class FullDisk:
+    """Has room for so many bytes of files; then a write takes what still fits, and fails."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, room: int) -> None:
+        self.room, self.written = room, 0
+        patch.setattr(files, "open", self.open, raising=False)
+
+    def open(self, path: Path, mode: str) -> Any:
+        file = open(path, mode, buffering=0)  # noqa: SIM115 - closed by the stand-in below.
+
+        class Filling:
+            def __enter__(_) -> "Filling":
+                return _
+
+            def __exit__(_, *problem: object) -> None:
+                file.close()
+
+            def __getattr__(_, name: str) -> Any:
+                return getattr(file, name)
+
+            def write(_, data: bytes) -> None:
+                fits = data[: self.room - self.written]
+                self.written += len(fits)
+                file.write(fits)
+                if len(fits) < len(data):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        return Filling()
 
 
 def fail_at_every_call(

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import pytest
 
 from kerasgan.checkpoints import CheckpointError, CheckpointStore
 from kerasgan.checkpoints.format import MANIFEST, STATE, decode_manifest, encode, render_manifest
-from tests.checkpoints.disks import contents, damaged, entries
+from tests.checkpoints.disks import contents, damaged, entries, flip, truncate
 
 # Round trips
 
@@ -116,21 +115,7 @@ def test_metadata_nested_without_end_is_refused(tmp_path: Path) -> None:
         deep = deep[0]
 
 
-# Damage
-
-
-def flip(seed: int) -> Callable[[bytes], bytes]:
-    def change(data: bytes) -> bytes:
-        bit = random.Random(seed).randrange(8 * len(data))
-        changed = bytearray(data)
-        changed[bit // 8] ^= 1 << bit % 8
-        return bytes(changed)
-
-    return change
-
-
-def truncate(seed: int) -> Callable[[bytes], bytes]:
-    return lambda data: data[: random.Random(seed).randrange(len(data))]
+# Damage; failures.py does more of it.
 
 
 @pytest.mark.parametrize("name", [STATE, MANIFEST])
