@@ -1,4 +1,4 @@
-"""A split, seen in batches whose order depends on nothing but the seed and the epoch."""
+"""A split, seen in batches whose order depends on nothing but the seed, the epoch and how often it was dealt anew."""
 
 import copy
 from typing import Self
@@ -34,6 +34,7 @@ class Batches(keras.utils.PyDataset):
 
     Attributes:
         epoch: Counted by Keras through `on_epoch_end`; set it to repeat or resume an epoch.
+        reshuffles: Another number gives every epoch another order; 0 to begin with. Checkpoints of a `Trainer` keep it.
 
     Raises:
         DataError: An argument is malformed, or dropping the remainder would leave no batch.
@@ -65,9 +66,10 @@ class Batches(keras.utils.PyDataset):
         self.num_classes = num_classes
         self.drop_remainder = drop_remainder
         self.epoch = 0
+        self.reshuffles = 0
         self._limit: int | None = None
         self._skipped = 0
-        self._order: tuple[int, npt.NDArray[np.int64]] | None = None
+        self._order: tuple[tuple[int, int], npt.NDArray[np.int64]] | None = None
         self._adapter_is_new = False
         if len(self) == 0:
             raise DataError(
@@ -186,13 +188,15 @@ class Batches(keras.utils.PyDataset):
             self.epoch += 1
 
     def _positions(self) -> npt.NDArray[np.int64]:
-        epoch, cached = self.epoch, self._order
-        if cached is not None and cached[0] == epoch:
+        wanted, cached = (self.epoch, self.reshuffles), self._order
+        if cached is not None and cached[0] == wanted:
             return cached[1]
         if self.shuffle:
-            order = np.random.default_rng([self.seed, epoch]).permutation(self.num_examples)
+            # Without reshuffles the two numbers alone, as in runs of a time before there were any.
+            entropy = [self.seed, *(wanted if self.reshuffles else wanted[:1])]
+            order = np.random.default_rng(entropy).permutation(self.num_examples)
         else:
             order = np.arange(self.num_examples)
         # One assignment of a pair: TensorFlow reads from another thread, which sees the old pair or the new.
-        self._order = (epoch, order)
+        self._order = (wanted, order)
         return order

@@ -7,8 +7,9 @@ import keras
 from keras import ops
 
 from kerasgan import backends
+from kerasgan.modules.health import Health
 from kerasgan.modules.logs import LogMeans
-from kerasgan.modules.players import PlayerOptimizers, optimizers_by_player, with_loss_scale
+from kerasgan.modules.players import PlayerOptimizers, as_loss, networks_of, optimizers_by_player, with_loss_scale
 
 
 @keras.saving.register_keras_serializable("kerasgan")
@@ -39,6 +40,7 @@ class Module(keras.Model):
     train_function: Any
     test_function: Any
     predict_function: Any
+    health: Health
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -81,7 +83,8 @@ class Module(keras.Model):
         Each player's gradient is taken of its own loss with respect to its own variables only; all gradients come
         from the same weights; then each optimizer applies. One call with two players updates them simultaneously,
         two calls alternate. Regularizers of a player's layers are part of its loss. The epoch means of the losses
-        are logged as `generator_loss`, `critic_loss`, ...; as `loss` if the module has a single player.
+        are logged as `generator_loss`, `critic_loss`, ...; as `loss` if the module has a single player. What is not
+        finite is noted in `health`, and the log of that loss is NaN then.
 
         Args:
             losses: Takes nothing, returns `{player: scalar loss}`.
@@ -100,14 +103,15 @@ class Module(keras.Model):
         players = self.optimizer.by_player
 
         def forward() -> tuple[dict[str, Any], dict[str, Any]]:
-            values = {player: self._as_scalar(player, loss) for player, loss in losses().items()}
+            values = {player: as_loss(self, player, loss) for player, loss in losses().items()}
             values = {player: value + self.layer_losses(player) for player, value in values.items()}
             return {player: players[player].scale_loss(value) for player, value in values.items()}, values
 
         variables = {player: self._variables_of(player) for player in players}
         values, gradients = backends.player_gradients(forward, variables)
-        for player, value in values.items():
+        for player in values:
             backends.apply_gradients(players[player], gradients[player], variables[player])
+        for player, value in self.health.look(self, values, gradients).items():
             self.log("loss" if len(players) == 1 else f"{player}_loss", value)
         self._has_minimized = True
         return values
@@ -179,11 +183,13 @@ class Module(keras.Model):
         Raises:
             ValueError: A player is no attribute or no network, or two players share an optimizer.
         """
-        players = optimizers_by_player(self, self._networks(), optimizer)
+        players = optimizers_by_player(self, networks_of(self), optimizer)
         if self.dtype_policy.name == "mixed_float16":
             players = {player: with_loss_scale(part) for player, part in players.items()}
         slot = PlayerOptimizers(players)
         slot.attach(self._variables_of)
+        # Past Keras, which would go on tracking the one of an earlier compile().
+        object.__setattr__(self, "health", Health(list(players)))
         super().compile(optimizer=slot, loss=loss, metrics=metrics, auto_scale_loss=False, **options)
         self._label_shape = None
         # Keras asks whether the model itself is built; one without a call() is as built as its networks.
@@ -227,8 +233,9 @@ class Module(keras.Model):
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
-        """The metrics of Keras, with the means of what was logged in place of its loss tracker."""
-        return [self._logs, *(metric for metric in super().metrics if metric.name != "loss")]
+        """The metrics of Keras, with the means of what was logged in place of its loss tracker, and `health`."""
+        own = [self.health] if self.players else []
+        return [self._logs, *(metric for metric in super().metrics if metric.name != "loss"), *own]
 
     def _train(self, data: Any) -> dict[str, Any]:
         self._has_minimized = False
@@ -290,26 +297,5 @@ class Module(keras.Model):
 
     # Players.
 
-    def _networks(self) -> list[str]:
-        return [
-            name for name, value in vars(self).items() if isinstance(value, keras.Layer) and not name.startswith("_")
-        ]
-
     def _variables_of(self, player: str) -> list[Any]:
         return list(getattr(self, player).trainable_variables)
-
-    def _as_scalar(self, player: str, loss: Any) -> Any:
-        name = type(self).__name__
-        if player not in self.optimizer.by_player:
-            if player in self._networks():
-                raise ValueError(
-                    f"{name} has a loss for {player!r}, which has no optimizer; add it to compile(optimizer=...), "
-                    f"which names {self.players}."
-                )
-            raise ValueError(f"{name} has a loss for {player!r}, which is no player; its players are {self.players}.")
-        loss = ops.convert_to_tensor(loss)
-        if len(loss.shape) != 0:
-            raise ValueError(
-                f"The loss of {player!r} has shape {tuple(loss.shape)}, not (); reduce it, for example with ops.mean."
-            )
-        return ops.cast(loss, "float32")

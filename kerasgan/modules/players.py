@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+from keras import ops
 
 
 @keras.saving.register_keras_serializable("kerasgan")
@@ -159,3 +160,35 @@ def with_loss_scale(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.O
     """Wrap an optimizer so that float16 gradients neither vanish nor overflow for good."""
     scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
     return optimizer if scaled else keras.optimizers.LossScaleOptimizer(optimizer)
+
+
+def has_loss_scale(optimizer: keras.optimizers.Optimizer) -> bool:
+    """Whether the optimizer tries larger and larger loss scales, and skips the updates whose gradients overflow."""
+    return isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+
+
+def networks_of(module: keras.Model) -> list[str]:
+    """Return the names of the attributes that hold networks: whatever may be a player."""
+    return [name for name, value in vars(module).items() if isinstance(value, keras.Layer) and not name.startswith("_")]
+
+
+def as_loss(module: keras.Model, player: str, loss: Any) -> Any:
+    """Return what `minimize` was given for a player as a float32 scalar.
+
+    Raises:
+        ValueError: It is not scalar, or belongs to no player or to a network without an optimizer.
+    """
+    name, players = type(module).__name__, list(module.optimizer.by_player)
+    if player not in players:
+        if player in networks_of(module):
+            raise ValueError(
+                f"{name} has a loss for {player!r}, which has no optimizer; add it to compile(optimizer=...), "
+                f"which names {players}."
+            )
+        raise ValueError(f"{name} has a loss for {player!r}, which is no player; its players are {players}.")
+    loss = ops.convert_to_tensor(loss)
+    if len(loss.shape) != 0:
+        raise ValueError(
+            f"The loss of {player!r} has shape {tuple(loss.shape)}, not (); reduce it, for example with ops.mean."
+        )
+    return ops.cast(loss, "float32")

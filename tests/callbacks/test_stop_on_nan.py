@@ -3,8 +3,11 @@ import pickle
 import keras
 import numpy as np
 import pytest
+from keras import ops
 
-from kerasgan.callbacks import CSVLogger, NonFiniteLoss, StopOnNaN
+from kerasgan.callbacks import Checkpoint, CSVLogger, NonFiniteLoss, StopOnNaN
+from kerasgan.checkpoints import CheckpointStore, capture, non_finite
+from kerasgan.testing import tiny_gan, tiny_images
 
 
 class StepCounter(keras.callbacks.Callback):
@@ -80,3 +83,107 @@ def test_what_comes_after_it_does_not_see_the_epoch(fit, data, tmp_path):
 def test_the_error_survives_pickling():
     error = pickle.loads(pickle.dumps(NonFiniteLoss({"loss": float("inf")}, 3, 1)))
     assert (error.step, str(error)[:21]) == (3, "loss is inf at step 3")
+
+
+# Modules, which note on the device what was not finite, and when.
+
+
+def poisoned_gan(step, poison, player="generator", **options):
+    """A GAN of which `poison(loss, is_the_step, weight)` changes the loss of one player; steps count from one."""
+    gan = tiny_gan()
+
+    class Poisoned(type(gan)):
+        def losses_of(self, images, latents, training):
+            losses, weights = super().losses_of(images, latents, training), getattr(self, player).trainable_variables
+            now = ops.logical_and(training, self.optimizer.iterations + 1 == step)
+            return losses | {player: poison(losses[player], now, ops.sum(weights[-1]))}
+
+    gan.__class__ = Poisoned
+    gan.compile(optimizer={name: keras.optimizers.SGD(0.01) for name in gan.players}, **options)
+    return gan
+
+
+def nan_loss(loss, now, weight):
+    return loss * ops.where(now, np.nan, 1.0)
+
+
+def steep_loss(loss, now, weight):
+    # The root of zero is zero, and its slope infinite.
+    return loss + ops.sqrt(ops.where(now, 0.0 * weight, 1.0))
+
+
+def train(gan, callbacks, **options):
+    gan.fit(tiny_images(32), batch_size=8, epochs=2, shuffle=False, verbose=0, callbacks=callbacks, **options)
+
+
+@pytest.mark.parametrize("step", [1, 3, 4, 5], ids=lambda step: f"step {step}, epochs of 4")
+@pytest.mark.parametrize(
+    ("poison", "complaint"),
+    [(nan_loss, "discriminator_loss is nan"), (steep_loss, "discriminator gradient norm is not finite")],
+    ids=["loss", "gradient"],
+)
+def test_a_module_names_the_player_what_it_was_and_the_step(step, poison, complaint):
+    with pytest.raises(NonFiniteLoss, match=f"^{complaint} at step {step} .epoch {(step + 3) // 4}.: lower") as caught:
+        train(poisoned_gan(step, poison, "discriminator"), [StopOnNaN()])
+    assert caught.value.step == step
+
+
+@pytest.mark.parametrize("step", [2, 4])
+def test_the_step_is_exact_within_one_execution_of_four(step):
+    with pytest.raises(NonFiniteLoss, match=f"generator_loss is nan at step {step} "):
+        train(poisoned_gan(step, nan_loss, steps_per_execution=4), [StopOnNaN()])
+
+
+def test_a_value_that_the_step_logs_itself_is_found_too():
+    gan = tiny_gan()
+
+    class Logging(type(gan)):
+        def training_step(self, batch):
+            super().training_step(batch)
+            self.log("score", ops.where(self.optimizer.iterations == 2, np.inf, 1.0))
+
+    gan.__class__ = Logging
+    gan.compile(optimizer={name: "adam" for name in gan.players})
+    with pytest.raises(NonFiniteLoss, match="score is inf at step 3 "):
+        train(gan, [StopOnNaN()])
+
+
+def test_what_an_earlier_fit_left_does_not_count():
+    gan = poisoned_gan(2, nan_loss)
+    weights = gan.get_weights()
+    train(gan, [])
+    assert gan.health.first() == (2, {"generator": "loss"})
+    gan.set_weights(weights)
+    train(gan, [StopOnNaN()])
+    assert gan.global_step == 16
+
+
+def test_the_next_fit_finds_the_next_one():
+    gan = poisoned_gan(2, nan_loss)
+    weights = gan.get_weights()
+    for _ in range(2):
+        gan.set_weights(weights)
+        gan.optimizer.iterations.assign(0)
+        with pytest.raises(NonFiniteLoss, match="generator_loss is nan at step 2 "):
+            train(gan, [StopOnNaN()])
+
+
+@pytest.mark.parametrize("poison", [nan_loss, steep_loss])
+@pytest.mark.parametrize("step", [3, 4], ids=lambda step: f"step {step}")
+def test_nothing_that_is_not_finite_is_saved_as_last_or_as_best(tmp_path, poison, step):
+    checkpoint = Checkpoint(tmp_path / "c", every_n_steps=1, keep_last=9, monitor="generator_loss")
+    with pytest.raises(NonFiniteLoss):
+        train(poisoned_gan(step, poison), [StopOnNaN(), checkpoint])
+    store = CheckpointStore(tmp_path / "c")
+    assert max(store.steps()) == step - 1
+    assert all(not non_finite(store.load(saved).arrays) for saved in store.steps())
+
+
+def test_without_the_detection_the_checkpoint_refuses_all_the_same(tmp_path):
+    """The negative control: a poisoned run that nobody stops."""
+    gan = poisoned_gan(2, nan_loss)
+    gan.health.look = lambda module, losses, gradients: {player: 0.0 * ops.cast(1, "float32") for player in losses}
+    with pytest.raises(NonFiniteLoss, match=r"(player|optimizer)/generator/0000 is nan at step 4 "):
+        train(gan, [Checkpoint(tmp_path / "c")])
+    assert CheckpointStore(tmp_path / "c").steps() == []
+    assert non_finite(capture(gan))

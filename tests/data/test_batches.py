@@ -206,3 +206,19 @@ def test_an_unshuffled_view_keeps_the_order_of_the_images_in_every_epoch():
     view = shuffled.unshuffled()
     view.epoch = 4
     np.testing.assert_array_equal(view[0][0], Batches(images, batch_size=10)[0][0])
+
+
+def test_a_reshuffle_gives_every_epoch_another_order_and_none_the_old_one():
+    images = np.arange(64, dtype="uint8").reshape(64, 1, 1, 1)
+
+    def order(epoch, reshuffles, **options):
+        batches = Batches(images, batch_size=64, seed=3, **{"shuffle": True, **options})
+        batches.epoch, batches.reshuffles = epoch, reshuffles
+        return tuple(np.rint((batches[0][0].ravel() + 1) * 127.5).astype(int))
+
+    orders = {order(epoch, reshuffles) for epoch in range(3) for reshuffles in range(3)}
+    assert len(orders) == 9
+    assert all(sorted(one) == list(range(64)) for one in orders)
+    assert order(1, 2) == order(1, 2)
+    assert order(1, 0) == tuple(np.random.default_rng([3, 1]).permutation(64))
+    assert order(1, 2, shuffle=False) == tuple(range(64))
