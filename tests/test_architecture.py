@@ -28,13 +28,16 @@ ALLOWED = {
     # Takes its gradients itself, having no optimizer; the other networks need none.
     "networks.scratch": {"backends"},
     "checkpoints.state": {"backends", "losses", "networks", "layers"},
+    "checkpoints.provenance": {"backends"},
     "modules": {"backends", "losses", "networks", "layers"},
     "metrics": {"networks", "modules"},
-    "checkpoints": {"checkpoints.state", "checkpoints.store", "checkpoints.files"},
+    "checkpoints": {"checkpoints.state", "checkpoints.store", "checkpoints.files", "checkpoints.provenance"},
     "callbacks": {"checkpoints", "metrics", "data.images"},
     "testing": {"modules", "data", "networks"},
 }
 ALLOWED["trainer"] = set(ALLOWED) - {"testing"}
+# Opens what the trainer has written; the trainer does not know it.
+ALLOWED["loading"] = {*ALLOWED} - {"testing", "tuning"}
 # Trains one run after another, and is trained by none.
 ALLOWED["tuning"] = set(ALLOWED) - {"testing"}
 ALLOWED["kerasgan"] = set(ALLOWED)

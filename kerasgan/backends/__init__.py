@@ -28,6 +28,7 @@ max_pool = _engine.max_pool
 player_gradients = _engine.player_gradients
 run_step = _engine.run_step
 sync_variables = _engine.sync_variables
+threads = _engine.threads
 
 __all__ = [
     "apply_gradients",
@@ -42,4 +43,5 @@ __all__ = [
     "player_gradients",
     "run_step",
     "sync_variables",
+    "threads",
 ]

@@ -14,6 +14,8 @@ import jax
 import keras
 from keras import ops
 
+from kerasgan.backends.cores import cores_or
+
 State = tuple[list[Any], ...]
 
 
@@ -266,3 +268,8 @@ def devices() -> list[str]:
 def engine_version() -> str:
     """Return the engine's name and version, such as `"jax 0.10.2"`."""
     return f"jax {jax.__version__}"
+
+
+def threads() -> int:
+    """Return how many threads compute on a CPU; XLA reads `NPROC` when it starts, else takes the cores it may use."""
+    return cores_or("NPROC")

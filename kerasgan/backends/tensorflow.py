@@ -11,6 +11,8 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from kerasgan.backends.cores import cores_or
+
 
 def run_step(step: Callable[[Any], Any], arguments: tuple[Any, ...], variables: Callable[[], Any]) -> Any:
     """Run `step(data)`; Keras's TensorFlow trainer passes the data alone and keeps no explicit state."""
@@ -105,3 +107,8 @@ def devices() -> list[str]:
 def engine_version() -> str:
     """Return the engine's name and version, such as `"tensorflow 2.21.0"`."""
     return f"tensorflow {tf.__version__}"
+
+
+def threads() -> int:
+    """Return how many threads one operation may use on a CPU; TensorFlow's 0 leaves it to the environment."""
+    return tf.config.threading.get_intra_op_parallelism_threads() or cores_or("TF_NUM_INTRAOP_THREADS")

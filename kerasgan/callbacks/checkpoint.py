@@ -3,19 +3,32 @@
 import json
 import math
 import warnings
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+import keras
+
 from kerasgan.callbacks.base import RunCallback
 from kerasgan.callbacks.logs import global_step
+from kerasgan.callbacks.state import capture_callbacks
 from kerasgan.callbacks.stop_on_nan import NonFiniteLoss
-from kerasgan.checkpoints import CheckpointStore, capture, non_finite, write_atomically
+from kerasgan.checkpoints import (
+    CheckpointStore,
+    DirectoryLock,
+    capture,
+    environment,
+    non_finite,
+    write_atomically,
+)
+from kerasgan.checkpoints.files import make_directory, read_file
 
 BEST = "best.json"
+MAX_BEST_BYTES = 2**16
 
 
 class Checkpoint(RunCallback):
-    """Save weights, every optimizer, seed generators, counters and the place in the data.
+    """Save weights, every optimizer, seed generators, counters, the place in the data, and what computed them.
 
     Checkpoints are directories `step-000001234/`, complete or not there at all. `Trainer.fit(resume=True)`
     goes on from the newest; `kerasgan.checkpoints.CheckpointStore` reads them under plain `model.fit`.
@@ -32,7 +45,8 @@ class Checkpoint(RunCallback):
 
     Raises:
         ValueError: An argument is out of range; when training begins there is no directory, or it holds the
-            checkpoints of another run; or `monitor` names no log at the end of an epoch.
+            checkpoints of another run, or another process trains into it; or `monitor` names no log at the end of an
+            epoch.
         NonFiniteLoss: A weight or a slot of an optimizer is NaN or infinite; such a state is not saved.
         CheckpointError: The disk refused. Earlier checkpoints stay as they are.
 
@@ -67,11 +81,26 @@ class Checkpoint(RunCallback):
         self.monitor, self.mode = monitor, mode
         # (epoch, batch) from which a resumed fit goes on; Trainer sets it.
         self.resumed_from = (0, 0)
+        self._lock: DirectoryLock | None = None
+        self._accompanying: Sequence[keras.callbacks.Callback] = ()
+        self._describe: Callable[[], dict[str, Any]] = dict
+
+    def accompany(self, callbacks: Sequence[keras.callbacks.Callback], describe: Callable[[], dict[str, Any]]) -> None:
+        """Keep also what other callbacks remember, such as the patience of `EarlyStopping`. `Trainer` calls this.
+
+        Args:
+            callbacks: Those of the run. This one must come after all that remember something, or it keeps what they
+                knew an epoch before.
+            describe: Called at each save; returns what else the manifest shall say.
+        """
+        self._accompanying, self._describe = callbacks, describe
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         """Clean up after a killed run, and find what was best before."""
         super().on_train_begin(logs)
-        self.place.parent.mkdir(parents=True, exist_ok=True)
+        make_directory(self.place)
+        self._lock = DirectoryLock(self.place)
+        self._lock.acquire(take_over=True)
         self.store = CheckpointStore(self.place)
         self.store.collect_garbage()
         self._saved_step, newest = global_step(self.model), self.store.latest()
@@ -80,8 +109,7 @@ class Checkpoint(RunCallback):
                 f"{self.place} holds checkpoints of another run, up to step {newest}; choose another directory, or "
                 "resume that run."
             )
-        best = self.place / BEST
-        self._best: dict[str, Any] = json.loads(best.read_text()) if best.exists() else {}
+        self._best: dict[str, Any] = self._read_best()
         if (self._best.get("monitor"), self._best.get("mode")) != (self.monitor, self.mode):
             self._best = {}  # the best of another measure says nothing about this one
         self._position = self.resumed_from
@@ -131,6 +159,11 @@ class Checkpoint(RunCallback):
             warnings.warn(f"Checkpoint never saw {self.monitor!r} in the logs, so it kept no best one.", stacklevel=2)
         super().on_train_end(logs)
 
+    def close(self) -> None:
+        """Let others write into the directory."""
+        if self._lock is not None:
+            self._lock.release()
+
     def save(self) -> Path:
         """Save now, on the main thread, between two steps.
 
@@ -144,12 +177,28 @@ class Checkpoint(RunCallback):
         arrays = capture(self.model)
         step = global_step(self.model)
         epoch, batch = self._position
+        # What was seen on the device says more than where it has spread to, and a loss is NaN before the weights are.
+        if (seen := NonFiniteLoss.of(self.model, epoch + 1)) is not None:
+            raise seen
         if spoilt := non_finite(arrays):
             raise NonFiniteLoss({spoilt[0]: math.nan}, step, epoch + 1)
-        path = self.store.save(step, arrays, {"epoch": epoch, "batch": batch})
+        remembered, more_arrays = capture_callbacks(self._accompanying)
+        metadata = {"epoch": epoch, "batch": batch, **environment(), "callbacks": remembered, **self._describe()}
+        path = self.store.save(step, arrays | more_arrays, metadata)
         self._saved_step = step
         self.store.prune(self.keep_last, protect=self._protected())
         return path
+
+    def _read_best(self) -> dict[str, Any]:
+        file = self.place / BEST
+        try:
+            best = json.loads(read_file(file, MAX_BEST_BYTES)) if file.exists() else {}
+            if best != {} and not (type(best["step"]) is int and isinstance(best["value"], int | float)):
+                raise ValueError("step and value are no numbers")
+            return dict(best)
+        except (OSError, LookupError, TypeError, ValueError, RecursionError) as error:
+            # Not passed over: what the file names would no longer be kept.
+            raise ValueError(f"{file} cannot be gone on with ({error}); restore it, or delete it.") from error
 
     def _protected(self) -> list[int]:
         return [self._saved_step, *([self._best["step"]] if "step" in self._best else [])]

@@ -1,6 +1,8 @@
-"""Checkpoints: `state` is what must be saved, `store` keeps it; `format`, `files` and `moves` are its means."""
+"""Checkpoints: `state` is what must be saved, `store` keeps it by `format`, `files`, `moves`; `lock` keeps it ours."""
 
 from kerasgan.checkpoints.files import remove_temporaries, write_atomically
+from kerasgan.checkpoints.lock import DirectoryInUse, DirectoryLock
+from kerasgan.checkpoints.provenance import environment
 from kerasgan.checkpoints.state import StateError, capture, named_variables, non_finite, restore, restore_means
 from kerasgan.checkpoints.store import Checkpoint, CheckpointError, CheckpointStore
 
@@ -8,8 +10,11 @@ __all__ = [
     "Checkpoint",
     "CheckpointError",
     "CheckpointStore",
+    "DirectoryInUse",
+    "DirectoryLock",
     "StateError",
     "capture",
+    "environment",
     "named_variables",
     "non_finite",
     "remove_temporaries",

@@ -10,6 +10,7 @@ from kerasgan import backends
 
 Array = np.ndarray[Any, np.dtype[Any]]
 MEANS = "metric/"
+BESIDES = (MEANS, "callback/")  # in a checkpoint, but no part of what `restore` puts back
 
 
 class StateError(ValueError):
@@ -44,7 +45,10 @@ def named_variables(model: keras.Model) -> dict[str, Any]:
         parts = getattr(optimizer, "by_player", {})
         groups += [(f"optimizer/{player}", part.variables) for player, part in parts.items()]
         groups += [("optimizer/model", optimizer.variables)]
-    groups += [("seed", model.variables), ("metric", model.metrics_variables)]
+    # `Module.health` has a name: its place would depend on the metrics that a model has not built yet.
+    noted = {id(variable) for variable in getattr(getattr(model, "health", None), "variables", ())}
+    means = [variable for variable in model.metrics_variables if id(variable) not in noted]
+    groups += [("seed", model.variables), ("metric", means)]
 
     named: dict[str, Any] = {}
     seen: set[int] = set()
@@ -52,7 +56,7 @@ def named_variables(model: keras.Model) -> dict[str, Any]:
         fresh = [variable for variable in variables if id(variable) not in seen]
         seen.update(id(variable) for variable in fresh)
         named |= {f"{role}/{place:04d}": variable for place, variable in enumerate(fresh)}
-    return named
+    return named | {f"{MEANS}health": variable for variable in model.metrics_variables if id(variable) in noted}
 
 
 def capture(model: keras.Model) -> dict[str, Array]:
@@ -69,7 +73,8 @@ def restore(model: keras.Model, arrays: dict[str, Array]) -> None:
     """Put captured values back, all of them or, if one does not fit, none.
 
     Running means (`metric/...`) are left out: Keras resets them when an epoch begins, and a model that has not
-    trained yet does not have all of them. `restore_means` puts them back at that moment.
+    trained yet does not have all of them. `restore_means` puts them back at that moment. What callbacks remember
+    (`callback/...`) is theirs.
 
     A state saved on one backend fits on the other: integers change their width where their value allows it.
 
@@ -80,8 +85,8 @@ def restore(model: keras.Model, arrays: dict[str, Array]) -> None:
     Raises:
         StateError: Names, shapes or dtypes differ, or a value is not finite or too large for its variable.
     """
-    variables = {name: v for name, v in named_variables(model).items() if not name.startswith(MEANS)}
-    saved = {name for name in arrays if not name.startswith(MEANS)}
+    variables = {name: v for name, v in named_variables(model).items() if not name.startswith(BESIDES)}
+    saved = {name for name in arrays if not name.startswith(BESIDES)}
     missing, extra = sorted(variables.keys() - saved), sorted(saved - variables.keys())
     if missing or extra:
         raise StateError(

@@ -1,6 +1,7 @@
 """The callbacks of a run: the user's, those that every run has, and what each is told beforehand."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import keras
@@ -8,8 +9,9 @@ import keras
 from kerasgan.callbacks import Checkpoint, ClassificationReport, CSVLogger, ProgressBar, StopOnNaN, TensorBoard
 from kerasgan.callbacks.base import RunCallback
 from kerasgan.trainer import presentation
-from kerasgan.trainer.config import hyperparameters
+from kerasgan.trainer.config import fingerprints, hyperparameters
 from kerasgan.trainer.feed import Feed, Position
+from kerasgan.trainer.resume import Start
 from kerasgan.trainer.run_directory import RunDirectory
 
 
@@ -17,13 +19,16 @@ def with_defaults(callbacks: Sequence[keras.callbacks.Callback]) -> list[keras.c
     """Add a `StopOnNaN`, `TensorBoard`, `CSVLogger` and `ProgressBar` where there is none of the kind.
 
     Returns:
-        First what may stop the run, so that nothing worthless is saved; then loggers, the user's, the display.
+        First what may stop the run, so that nothing worthless is saved; then loggers, the user's, the display. Every
+        `Checkpoint` comes last: what is not logged yet is logged again after a resume, and what `EarlyStopping` and
+        `ReduceLROnPlateau` decide at the end of an epoch is part of the state that goes with it.
     """
 
     def missing(*kinds: type[keras.callbacks.Callback]) -> list[keras.callbacks.Callback]:
         return [kind() for kind in kinds if not any(isinstance(callback, kind) for callback in callbacks)]
 
-    return [*missing(StopOnNaN, TensorBoard, CSVLogger), *callbacks, *missing(ProgressBar)]
+    everyone = [*missing(StopOnNaN, TensorBoard, CSVLogger), *callbacks, *missing(ProgressBar)]
+    return sorted(everyone, key=lambda callback: isinstance(callback, Checkpoint))
 
 
 def bind(callbacks: Sequence[keras.callbacks.Callback], run: RunDirectory, redirect: bool) -> None:
@@ -34,14 +39,30 @@ def bind(callbacks: Sequence[keras.callbacks.Callback], run: RunDirectory, redir
 
 
 def instruct(
-    callbacks: Sequence[keras.callbacks.Callback], data: Any, feed: Feed, config: dict[str, Any], start: Position
+    callbacks: Sequence[keras.callbacks.Callback],
+    data: Any,
+    feed: Feed,
+    config: dict[str, Any],
+    start: Start,
+    describe: Callable[[], dict[str, Any]],
 ) -> None:
-    """Tell every callback what it cannot know by itself, and where training goes on."""
+    """Tell every callback what it cannot know by itself, and where training goes on.
+
+    Args:
+        callbacks: Those of the run.
+        data: What `Trainer.fit` was given.
+        feed: What is made of it.
+        config: The content of `config.json`.
+        start: Where training goes on.
+        describe: Returns what changes during a run and every checkpoint keeps.
+    """
+    about_the_run = fingerprints(config)
     for callback in callbacks:
         if isinstance(callback, Checkpoint):
-            callback.resumed_from = (start.epoch, start.batch)
+            callback.resumed_from = (start.position.epoch, start.position.batch)
+            callback.accompany(callbacks, lambda: about_the_run | describe())
         elif isinstance(callback, CSVLogger):
-            callback.append = start != Position()
+            callback.append = start.position != Position()
         elif isinstance(callback, ClassificationReport):
             callback.describe(data)
         elif isinstance(callback, TensorBoard):
@@ -52,6 +73,7 @@ def instruct(
 
 def close(callbacks: Sequence[keras.callbacks.Callback]) -> None:
     """Release what the callbacks hold open: Keras skips `on_train_end` when a fit raises."""
-    for callback in callbacks:
-        if isinstance(callback, RunCallback | ProgressBar):
-            callback.close()
+    with ExitStack() as all_of_them:  # also where one of them fails, on a full disk for one
+        for callback in callbacks:
+            if isinstance(callback, RunCallback | ProgressBar):
+                all_of_them.callback(callback.close)

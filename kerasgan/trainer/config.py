@@ -1,20 +1,17 @@
 """What `config.json` says of a run, and what may not change when it is resumed."""
 
+import hashlib
 import json
-import platform
 import sys
 import warnings
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import keras
 
-from kerasgan import backends
+from kerasgan.checkpoints import environment
 from kerasgan.data import DataModule
-
-PACKAGES = ("kerasgan", "keras", "numpy")
 
 
 def describe_run(
@@ -31,19 +28,20 @@ def describe_run(
     return {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": sys.argv,
-        "backend": backends.name,
-        "devices": backends.devices(),
-        "versions": {
-            "python": platform.python_version(),
-            "engine": backends.engine_version(),
-            **{package: version(package) for package in PACKAGES},
-        },
+        **environment(),
         "precision": keras.config.dtype_policy().name,
         "trainer": trainer_options,
         "checkpoints": None if checkpoints is None else str(checkpoints),
         "data": _describe_data(data),
         "module": _describe_module(module),
     }
+
+
+def fingerprints(config: dict[str, Any]) -> dict[str, Any]:
+    """Return what the manifest of a checkpoint says of the run it belongs to: the configuration, and its digest."""
+    config = json.loads(json.dumps(config, default=str))
+    digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
+    return {"config": config, "config_sha256": digest, "data_fingerprint": config["data"].get("fingerprint")}
 
 
 def hyperparameters(config: dict[str, Any]) -> dict[str, str | int | float | bool]:
@@ -73,11 +71,21 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     ]
 
 
+def rates(config: dict[str, Any]) -> dict[str, Any]:
+    """Return `{player: learning rate}` of a configuration; a schedule is a dictionary."""
+    optimizers = _optimizers(((config["module"] or {}).get("compile_config") or {}).get("optimizer"))
+    inner = {player: optimizer["config"].get("inner_optimizer", optimizer) for player, optimizer in optimizers.items()}
+    return {player: _shown(optimizer["config"].get("learning_rate")) for player, optimizer in inner.items()}
+
+
 def _settings(config: dict[str, Any]) -> dict[str, Any]:
     """Flatten what makes a run the run it is into `{name: value}`."""
     data, module = config["data"], config["module"] or {}
     settings = {name: data.get(name) for name in ("batch_size", "one_hot", "drop_remainder")}
+    # Where an epoch ends, and so the order of all that follows. Runs of another length are the same run.
+    settings |= {name: config["trainer"].get(name) for name in ("limit_train_batches", "overfit_batches")}
     settings |= {
+        "module": module.get("registered_name") or module.get("class_name"),
         "data seed": data.get("seed"),
         "data": data.get("fingerprint", data["name"]),
         "precision": config["precision"],

@@ -1,24 +1,29 @@
 """One training run out of one or two calls of Keras's `fit`, which begins and ends at any step."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 
 from kerasgan.callbacks.logs import global_step
+from kerasgan.callbacks.state import restore_callbacks
 from kerasgan.checkpoints import restore_means
 from kerasgan.data import Batches
 from kerasgan.trainer.feed import Feed, Position
+from kerasgan.trainer.resume import Start
 
 
 class _Parts(keras.callbacks.CallbackList):
     """Callbacks that see two calls of `fit` as one: they begin with the first and end with the last."""
 
     begin, end = True, True
+    start = Start()
 
     def on_train_begin(self, logs: Any = None) -> None:
         if self.begin:
             super().on_train_begin(logs)
+            # Not earlier: this is the moment at which Keras's callbacks forget everything.
+            restore_callbacks(self.callbacks, self.start.metadata.get("callbacks", {}), self.start.arrays)
 
     def on_train_end(self, logs: Any = None) -> None:
         if self.end:
@@ -32,7 +37,7 @@ def fit_in_parts(
     *,
     epochs: int,
     max_steps: int | None,
-    start: Position,
+    start: Start,
     validation_freq: int,
 ) -> None:
     """Train from `start` up to `epochs` or `max_steps`, if that is not done already.
@@ -40,8 +45,6 @@ def fit_in_parts(
     An epoch that is resumed in the middle is shorter than the others, and Keras asks for the length of an
     epoch once for each call: it takes a call of its own.
     """
-    if start.epoch >= epochs or (max_steps is not None and global_step(module) >= max_steps):
-        return
     steps = feed.batches_per_epoch
     parts = _Parts(
         list(callbacks),
@@ -52,24 +55,39 @@ def fit_in_parts(
         verbose=0,
         steps=steps,
     )
+    parts.start, position = start, start.position
+    if isinstance(feed.train, Batches):
+        feed.train.reshuffles = start.metadata.get("reshuffles", 0)
+    enough_steps = max_steps is not None and global_step(module) >= max_steps
+    if start.finished or position.epoch >= epochs or enough_steps:
+        # The run may have been killed after its last step and before all was written that is written at the end.
+        parts.on_train_begin()
+        _finish(module, parts)
+        return
     options: dict[str, Any] = {"callbacks": parts, "verbose": 0, "validation_freq": validation_freq}
-    if start.batch and isinstance(feed.train, Batches):
+    if position.batch and isinstance(feed.train, Batches):
         parts.end = False
         # The run goes on: averaged weights (`use_ema`) must not take the place of the weights yet.
         module.optimizer.finalizes = False
-        parts.set_params({**parts.params, "steps": steps - start.batch if steps else None})
+        parts.set_params({**parts.params, "steps": steps - position.batch if steps else None})
         try:
-            module.fit(**feed.fit_arguments(start), **options, initial_epoch=start.epoch, epochs=start.epoch + 1)
+            first = {"initial_epoch": position.epoch, "epochs": position.epoch + 1}
+            module.fit(**feed.fit_arguments(position), **options, **first)
         finally:
             module.optimizer.finalizes = True
         parts.begin, parts.end = False, True
         parts.set_params({**parts.params, "steps": steps})
-        start = Position(start.epoch + 1)
-        if module.stop_training or start.epoch >= epochs:
-            module.optimizer.finalize_variable_values(module.trainable_variables)
-            parts.on_train_end({})
+        position = Position(position.epoch + 1)
+        if module.stop_training or position.epoch >= epochs:
+            _finish(module, parts)
             return
-    module.fit(**feed.fit_arguments(), **options, initial_epoch=start.epoch, epochs=epochs)
+    module.fit(**feed.fit_arguments(), **options, initial_epoch=position.epoch, epochs=epochs)
+
+
+def _finish(module: keras.Model, parts: _Parts) -> None:
+    """Do what `fit` does after the last epoch: averaged weights (`use_ema`) take the place of the weights."""
+    module.optimizer.finalize_variable_values(module.trainable_variables)
+    parts.on_train_end({})
 
 
 class PlaceInData(keras.callbacks.Callback):
@@ -78,20 +96,19 @@ class PlaceInData(keras.callbacks.Callback):
     Args:
         batches: The training data; anything but `Batches` keeps its own order.
         start: Where training goes on.
-        arrays: The state that was restored, by the names of `named_variables`.
     """
 
-    def __init__(self, batches: Any, start: Position, arrays: Mapping[str, Any]) -> None:
+    def __init__(self, batches: Any, start: Start) -> None:
         super().__init__()
         self._batches, self._start = batches, start
-        self._arrays = dict(arrays)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Act after Keras has reset the metrics, and before it asks for the first batch."""
         if isinstance(self._batches, Batches):
             self._batches.epoch = epoch
-        if epoch == self._start.epoch and self._start.batch:
-            restore_means(self.model, self._arrays)
+        position = self._start.position
+        if epoch == position.epoch and position.batch:
+            restore_means(self.model, dict(self._start.arrays))
 
 
 class StopAtStep(keras.callbacks.Callback):
@@ -100,14 +117,16 @@ class StopAtStep(keras.callbacks.Callback):
     def __init__(self, max_steps: int | None) -> None:
         super().__init__()
         self._max_steps = max_steps
+        self.reached = False
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Note the step this epoch begins with: on JAX, even reading `self.model` later costs a synchronization."""
         self._first_step = global_step(self.model)
         self._steps_per_execution = self.model.steps_per_execution
+        self.reached = False
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Ask Keras to stop after the batch that now begins. At its end would be too late on JAX."""
         reached = self._first_step + batch + self._steps_per_execution
         if self._max_steps is not None and reached >= self._max_steps:
-            self.model.stop_training = True
+            self.reached = self.model.stop_training = True

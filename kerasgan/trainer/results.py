@@ -6,7 +6,7 @@ from typing import Any
 import keras
 
 from kerasgan.callbacks.logs import global_step
-from kerasgan.trainer.feed import Position
+from kerasgan.trainer.resume import Start
 
 
 class Record(keras.callbacks.History):
@@ -17,17 +17,24 @@ class Record(keras.callbacks.History):
     Args:
         module: About to be trained.
         start: Where training goes on.
-        earlier: `results.json` of the part before a resume; empty for a new run.
+        earlier: `results.json` of the part before a resume, which a kill may have prevented; empty for a new run.
     """
 
-    def __init__(self, module: keras.Model, start: Position, earlier: dict[str, Any]) -> None:
+    def __init__(self, module: keras.Model, start: Start, earlier: dict[str, Any]) -> None:
         super().__init__()
         self.epoch: list[int] = []
+        self.history: dict[str, list[float]] = {}
+        self._logged: dict[int, dict[str, float]] = {}
         self._began = time.perf_counter()
         self._trained: float | None = None
         self._first_step = self._steps = global_step(module)
-        self._epochs = start.epoch
+        self._epochs = start.position.epoch
         self._earlier = earlier
+        self._seconds_before = max(record.get("wall_seconds", 0.0) for record in (start.metadata, earlier))
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Keep what was logged before a return to an earlier state."""
+        self.epoch = list(self._logged)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Note the step this epoch begins with."""
@@ -40,11 +47,28 @@ class Record(keras.callbacks.History):
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Count the last batches too."""
         super().on_epoch_end(epoch, logs)
+        self._logged[epoch] = dict(logs or {})
         self._steps, self._epochs = global_step(self.model), epoch + 1
 
     def on_train_end(self, logs: Any = None) -> None:
         """Stop the clock of the speed: what other callbacks do at the end, such as a report, is not training."""
         self._trained = time.perf_counter()
+
+    def go_back(self, epoch: int, step: int) -> None:
+        """Forget the epochs from `epoch` on, counted from zero; they are trained again, from `step`."""
+        self._logged = {number: logs for number, logs in self._logged.items() if number < epoch}
+        self.history = {}
+        for logs in self._logged.values():
+            for name, value in logs.items():
+                self.history.setdefault(name, []).append(value)
+        # Steps whose outcome is thrown away took their time too: they count for the speed.
+        self._first_step -= self._steps - step
+        self._steps, self._epochs = step, epoch
+
+    @property
+    def wall_seconds(self) -> float:
+        """Seconds that the run has taken so far, over all resumes."""
+        return round(self._seconds_before + time.perf_counter() - self._began, 3)
 
     def results(self, status: str, batch_size: int | None) -> dict[str, Any]:
         """Return the content of `results.json`.
@@ -54,12 +78,12 @@ class Record(keras.callbacks.History):
             batch_size: To count images; None if it is not known.
         """
         now, steps = time.perf_counter(), self._steps - self._first_step
-        seconds, training_seconds = now - self._began, (self._trained or now) - self._began
+        training_seconds = (self._trained or now) - self._began
         return {
             "status": status,
             "steps": self._steps,
             "epochs": self._epochs,
-            "wall_seconds": round(seconds + self._earlier.get("wall_seconds", 0.0), 3),
+            "wall_seconds": self.wall_seconds,
             "images_per_second": None
             if not (steps and batch_size)
             else round(steps * batch_size / training_seconds, 1),

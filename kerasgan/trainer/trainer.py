@@ -11,18 +11,22 @@ import keras
 
 from kerasgan import backends
 from kerasgan.callbacks import Checkpoint
+from kerasgan.checkpoints import CheckpointStore
 from kerasgan.modules import Module
 from kerasgan.trainer import presentation
 from kerasgan.trainer.attendants import bind, close, instruct, with_defaults
 from kerasgan.trainer.config import describe_run
-from kerasgan.trainer.feed import Feed, Position
+from kerasgan.trainer.endings import last_words
+from kerasgan.trainer.feed import Feed
 from kerasgan.trainer.parts import PlaceInData, StopAtStep, fit_in_parts
+from kerasgan.trainer.recovery import Recovery
 from kerasgan.trainer.results import Record
-from kerasgan.trainer.resume import resumed
-from kerasgan.trainer.run_directory import RunDirectory
+from kerasgan.trainer.resume import Start, resumed
+from kerasgan.trainer.run_directory import RunDirectory, RunDirectoryError
 from kerasgan.trainer.signals import Interrupted, StopOnSignal
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+ON_NAN = ("stop", "restore")
 
 
 class Trainer:
@@ -47,6 +51,10 @@ class Trainer:
         limit_val_batches: The same for validation and test.
         overfit_batches: Train and validate on the same first batches, unshuffled: can the network learn at all?
         check_val_every_n_epochs: Epochs from one validation to the next.
+        on_nan: What to do once a loss, a gradient norm or a weight is NaN or infinite: `"stop"` ends the run with
+            `NonFiniteLoss`; `"restore"` goes back to the newest good checkpoint, or else to the beginning, and on
+            with another order of the data.
+        max_restores: Returns at most, counted over all resumes; once more, and the run ends as with `"stop"`.
 
     Raises:
         ValueError: An option is out of range.
@@ -73,6 +81,8 @@ class Trainer:
         limit_val_batches: int | float | None = None,
         overfit_batches: int | None = None,
         check_val_every_n_epochs: int = 1,
+        on_nan: str = "stop",
+        max_restores: int = 3,
     ) -> None:
         self.run_dir = Path(run_dir)
         self.max_epochs, self.max_steps = max_epochs, max_steps
@@ -84,6 +94,7 @@ class Trainer:
         self.limit_train_batches, self.limit_val_batches = limit_train_batches, limit_val_batches
         self.overfit_batches = overfit_batches
         self.check_val_every_n_epochs = check_val_every_n_epochs
+        self.on_nan, self.max_restores = on_nan, max_restores
         self._check_options()
         if seed is not None:
             keras.utils.set_random_seed(seed)
@@ -100,6 +111,7 @@ class Trainer:
         batch_size: int | None = None,
         validation_data: Any = None,
         resume: bool = False,
+        allow_changes: bool = False,
     ) -> keras.callbacks.History:
         """Train `module` and leave a finished run directory behind.
 
@@ -110,13 +122,16 @@ class Trainer:
             batch_size: For arrays; everything else comes in batches.
             validation_data: What to validate on; the validation split of a `DataModule` if None.
             resume: Go on from the newest good checkpoint of the run directory.
+            allow_changes: Resume with other settings than those of the run, such as another learning rate, and also
+                where a callback had ended it. `config.json` notes each change and its step.
 
         Returns:
             Keras's history of this call.
 
         Raises:
-            RunDirectoryError: The directory holds a run and `resume` is False, or none and `resume` is True.
-            NonFiniteLoss: A loss became NaN or infinite.
+            RunDirectoryError: The directory holds a run and `resume` is False, or none and `resume` is True; or
+                another trainer is at work in it.
+            NonFiniteLoss: A loss, a gradient norm or a weight became NaN or infinite, as `on_nan` has it.
             Interrupted: SIGINT or SIGTERM came; the state is saved if there is a `Checkpoint` callback.
             StateError: The checkpoint does not fit the module.
             CheckpointError: The disk refused, or there are checkpoints and none is usable.
@@ -130,34 +145,46 @@ class Trainer:
             bind(callbacks, run, redirect=bool(self.fast_dev_run))
             checkpoint = next((callback for callback in callbacks if isinstance(callback, Checkpoint)), None)
             config = describe_run(module, data, self._options(), checkpoint.place if checkpoint else None)
-            start, arrays = resumed(run, module, feed, config) if resume else (Position(), {})
-            record = Record(module, start, run.read_results())
-            if not resume:
+            start = resumed(run, module, feed, config, allow_changes=allow_changes) if resume else Start()
+            record, stop_at_step = Record(module, start, run.read_results()), StopAtStep(self.max_steps)
+            store = CheckpointStore(config["checkpoints"] or run.store.directory)
+            recovery = Recovery(module, start, store, limit=self.max_restores if self.on_nan == "restore" else 0)
+            if not resume or "changes" in config:
                 run.write_json(run.config_file, config)
-            instruct(callbacks, data, feed, config, start)
+
+            def describe() -> dict[str, Any]:
+                stopped = module.stop_training and not stop_at_step.reached
+                return {"stopped": stopped, "wall_seconds": record.wall_seconds, "reshuffles": recovery.restores}
+
+            def train(start: Start) -> None:
+                instruct(callbacks, data, feed, config, start, describe)
+                guides = [record, PlaceInData(feed.train, start), stop_on_signal]
+                fit_in_parts(
+                    module,
+                    feed,
+                    [*guides, stop_at_step, *callbacks],
+                    epochs=self._epochs(feed),
+                    max_steps=self.max_steps,
+                    start=start,
+                    validation_freq=1 if self.fast_dev_run else self.check_val_every_n_epochs,
+                )
+
             presentation.show_start(module, config, feed, run)
 
             status = "failed"
             try:
                 with StopOnSignal(checkpoint.save if checkpoint else None) as stop_on_signal:
-                    guides = [record, PlaceInData(feed.train, start, arrays), stop_on_signal]
-                    fit_in_parts(
-                        module,
-                        feed,
-                        [*guides, StopAtStep(self.max_steps), *callbacks],
-                        epochs=self._epochs(feed),
-                        max_steps=self.max_steps,
-                        start=start,
-                        validation_freq=1 if self.fast_dev_run else self.check_val_every_n_epochs,
-                    )
+                    recovery.train(train, start, record, callbacks)
                 status = "done"
-            except Interrupted:
+            except (Interrupted, KeyboardInterrupt):
                 status = "interrupted"
                 raise
             finally:
-                close(callbacks)
-                results = record.results(status, feed.batch_size)
-                run.write_json(run.results_file, results)
+                results = record.results(status, feed.batch_size) | {"restores": recovery.restores}
+                with last_words(status):
+                    close(callbacks)
+                with last_words(status):
+                    run.write_json(run.results_file, results)
             exported = [run.export(name, network) for name, network in _networks_to_export(module).items()]
             presentation.show_end(run, exported, results, rehearsal=bool(self.fast_dev_run))
         return record
@@ -183,7 +210,12 @@ class Trainer:
         means = self._evaluate(module, data, "test", batch_size)
         run = RunDirectory(self.run_dir)
         if run.results_file.exists() and not self.fast_dev_run:
-            run.write_json(run.results_file, {**run.read_results(), "test": means})
+            try:
+                with run.locked():
+                    run.write_json(run.results_file, {**run.read_results(), "test": means})
+            except RunDirectoryError as error:
+                # The figures took their time, and are not lost: they are returned.
+                presentation.warn(f"the test figures are not written to {run.results_file}: {error}")
         return means
 
     def predict(self, module: keras.Model, data: Any, *, batch_size: int | None = None) -> Any:
@@ -239,13 +271,13 @@ class Trainer:
     @contextmanager
     def _open_run(self, resume: bool) -> Iterator[RunDirectory]:
         if not self.fast_dev_run:
-            run = RunDirectory(self.run_dir)
-            run.open(resume)
-            yield run
+            with RunDirectory(self.run_dir).opened(resume) as run:
+                yield run
             return
-        with tempfile.TemporaryDirectory(prefix="kerasgan-dev-run-") as directory:
-            run = RunDirectory(Path(directory) / "run")
-            run.open(resume=False)
+        with (
+            tempfile.TemporaryDirectory(prefix="kerasgan-dev-run-") as directory,
+            RunDirectory(Path(directory) / "run").opened(resume=False) as run,
+        ):
             yield run
 
     def _epochs(self, feed: Feed) -> int:
@@ -267,6 +299,8 @@ class Trainer:
                 raise ValueError(f"{name} is {value}; choose a positive number.")
         if self.precision not in (None, *PRECISIONS):
             raise ValueError(f"precision is {self.precision!r}; choose one of {', '.join(PRECISIONS)}.")
+        if self.on_nan not in ON_NAN:
+            raise ValueError(f"on_nan is {self.on_nan!r}; choose one of {', '.join(ON_NAN)}.")
 
     def _options(self) -> dict[str, Any]:
         names = [name for name in inspect.signature(type(self)).parameters if name not in ("run_dir", "callbacks")]

@@ -111,7 +111,7 @@ def test_load_run_rebuilds_the_module(tmp_path):
 
 def test_fresh_run_directories_count_up(tmp_path):
     assert kg.fresh_run_dir(tmp_path, "gan").name == "gan-001"
-    (tmp_path / "gan-001").mkdir()
+    assert kg.fresh_run_dir(tmp_path, "gan").name == "gan-002"
     (tmp_path / "gan-012").mkdir()
     (tmp_path / "gan-x").mkdir()
     assert kg.fresh_run_dir(tmp_path, "gan").name == "gan-013"

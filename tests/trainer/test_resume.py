@@ -1,0 +1,312 @@
+"""A run that was stopped anywhere, and goes on, is the run that was never stopped."""
+
+import csv
+import json
+import signal
+
+import keras
+import numpy as np
+import pytest
+
+import kerasgan as kg
+from kerasgan.testing import tiny_gan, tiny_images
+from kerasgan.trainer import resume as resume_file
+
+PLAYERS = ("generator", "discriminator")
+
+
+def tiny_data(**options):
+    return kg.data.DataModule(tiny_images(40), **{"batch_size": 8, "val_size": 8, "seed": 0, **options})
+
+
+def fresh(rate=1e-3, **options):
+    keras.utils.set_random_seed(0)
+    gan = tiny_gan()
+    gan.compile(optimizer={player: keras.optimizers.Adam(rate, **options) for player in PLAYERS})
+    return gan
+
+
+def train(run_dir, module=None, *, callbacks=(), data=None, resume=False, allow_changes=False, **options):
+    """Train with a checkpoint, which the list of callbacks has first on purpose."""
+    module = module or fresh()
+    checkpoint = kg.callbacks.Checkpoint(**options.pop("checkpoint", {}))
+    trainer = kg.Trainer(run_dir, callbacks=[checkpoint, *callbacks], seed=0, **options)
+    return module, trainer.fit(module, data or tiny_data(), resume=resume, allow_changes=allow_changes)
+
+
+def assert_same_state(one, other):
+    """Compare all but the running means, which are zero in a fresh model and which `rows` compares."""
+    one, other = kg.checkpoints.capture(one), kg.checkpoints.capture(other)
+    assert one.keys() == other.keys()
+    for name in [name for name in one if not name.startswith("metric/")]:
+        np.testing.assert_array_equal(one[name], other[name], err_msg=name)
+
+
+def rows(run_dir):
+    with (run_dir / "metrics.csv").open(newline="") as file:
+        return [{name: value for name, value in row.items() if name != "wall_seconds"} for row in csv.DictReader(file)]
+
+
+def manifest(run_dir):
+    store = kg.checkpoints.CheckpointStore(run_dir / "checkpoints")
+    return store.load().metadata
+
+
+class SignalAtStep(keras.callbacks.Callback):
+    """Sends SIGTERM while the given step of this process, counted from one, is taken; that one is finished."""
+
+    def __init__(self, steps):
+        super().__init__()
+        self.left = steps
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self.left -= 1
+        if self.left == 0:
+            signal.raise_signal(signal.SIGTERM)
+
+
+# The same run.
+
+
+def test_a_run_stopped_after_every_single_step_is_the_same_run(tmp_path):
+    """Twelve processes' worth of resumes, each of a run that was itself resumed."""
+    whole, _ = train(tmp_path / "whole", max_epochs=3)
+    for step in range(12):
+        steps = kg.checkpoints.CheckpointStore(tmp_path / "run" / "checkpoints").steps()
+        assert (steps[-1] if steps else 0) == step
+        with pytest.raises(kg.Interrupted):
+            train(tmp_path / "run", callbacks=[SignalAtStep(1)], max_epochs=4, resume=step > 0)
+    resumed, _ = train(tmp_path / "run", max_epochs=3, resume=True)
+    assert_same_state(whole, resumed)
+    assert rows(tmp_path / "whole") == rows(tmp_path / "run")
+
+
+NEVER_BETTER = {"min_delta": 1e9, "monitor": "val_generator_loss", "mode": "min"}
+REMEMBERING = {
+    "EarlyStopping": lambda: keras.callbacks.EarlyStopping(patience=3, restore_best_weights=True, **NEVER_BETTER),
+    "ReduceLROnPlateau": lambda: keras.callbacks.ReduceLROnPlateau(patience=2, factor=0.5, cooldown=1, **NEVER_BETTER),
+}
+
+
+@pytest.mark.parametrize("make", REMEMBERING.values(), ids=REMEMBERING.keys())
+@pytest.mark.parametrize("stopped_after", [3, 8, 9], ids=["in an epoch", "between epochs", "in a later epoch"])
+def test_a_callback_that_waits_goes_on_waiting(tmp_path, make, stopped_after):
+    whole, history = train(tmp_path / "whole", callbacks=[make()], max_epochs=6)
+    with pytest.raises(kg.Interrupted):
+        train(tmp_path / "run", callbacks=[make(), SignalAtStep(stopped_after)], max_epochs=6)
+    resumed, _ = train(tmp_path / "run", callbacks=[make()], max_epochs=6, resume=True)
+    assert rows(tmp_path / "whole") == rows(tmp_path / "run")
+    assert_same_state(whole, resumed)
+    if "EarlyStopping" in str(type(make())):
+        assert len(history.epoch) == 4  # the control: it did stop early
+
+
+def test_without_its_memory_early_stopping_would_stop_later(tmp_path, monkeypatch):
+    """The control of the test above."""
+    monkeypatch.setattr("kerasgan.trainer.parts.restore_callbacks", lambda *_: None)
+    make = REMEMBERING["EarlyStopping"]
+    train(tmp_path / "run", callbacks=[make()], max_epochs=2)
+    train(tmp_path / "run", callbacks=[make()], max_epochs=9, resume=True)
+    assert len(rows(tmp_path / "run")) == 6
+
+
+def test_a_callback_of_the_users_keeps_what_it_says_it_remembers(tmp_path):
+    class Counter(keras.callbacks.Callback):
+        def __init__(self):
+            super().__init__()
+            self.count, self.sums = 0, [np.zeros(2, "float32")]
+
+        def on_train_begin(self, logs=None):
+            self.count, self.sums = 0, [np.zeros(2, "float32")]
+
+        def on_epoch_end(self, epoch, logs=None):
+            self.count += 1
+            self.sums = [self.sums[0] + epoch]
+
+        def state_dict(self):
+            return {"count": self.count, "sums": self.sums}
+
+        def load_state_dict(self, state):
+            self.count, self.sums = state["count"], state["sums"]
+
+    train(tmp_path / "run", callbacks=[Counter(), Counter()], max_epochs=3)
+    assert manifest(tmp_path / "run")["callbacks"] == {"Counter/0": {"count": 3}, "Counter/1": {"count": 3}}
+    one, other = Counter(), Counter()
+    train(tmp_path / "run", callbacks=[one, other], max_epochs=4, resume=True)
+    assert (one.count, other.count) == (4, 4)
+    np.testing.assert_array_equal(one.sums[0], [6.0, 6.0])
+
+
+def test_a_run_that_a_callback_had_ended_trains_no_further(tmp_path, capsys):
+    make = REMEMBERING["EarlyStopping"]
+    ended, _ = train(tmp_path / "run", callbacks=[make()], max_epochs=9)
+    resumed, history = train(tmp_path / "run", callbacks=[make()], max_epochs=9, resume=True)
+    assert history.epoch == []
+    assert_same_state(ended, resumed)
+    _, history = train(tmp_path / "run", max_epochs=6, resume=True, allow_changes=True)
+    assert history.epoch == [4, 5]
+
+
+def test_a_run_killed_after_its_last_step_is_finished_by_a_resume(tmp_path):
+    """The averages of the weights (`use_ema`) are what is exported, as if nothing had happened."""
+    ema = {"use_ema": True, "ema_momentum": 0.5}
+    whole, _ = train(tmp_path / "run", fresh(**ema), max_epochs=2)
+    left = ("results.json", "generator.keras", "generator.json", "generator.weights.h5")
+    weights = keras.saving.load_model(tmp_path / "run" / "generator.keras").get_weights()
+    for name in left:
+        (tmp_path / "run" / name).unlink()
+    resumed, _ = train(tmp_path / "run", fresh(**ema), max_epochs=2, resume=True)
+    assert_same_state(whole, resumed)
+    again = keras.saving.load_model(tmp_path / "run" / "generator.keras").get_weights()
+    for one, other in zip(weights, again, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert json.loads((tmp_path / "run" / "results.json").read_text())["status"] == "done"
+
+
+# What stands in the files.
+
+
+class FailAtEpoch(keras.callbacks.Callback):
+    """Raises at the end of an epoch, after the loggers and before the checkpoint."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch == 1:
+            raise RuntimeError("the power is out")
+
+
+def test_a_row_that_was_written_before_the_checkpoint_was_is_not_written_twice(tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    train(tmp_path / "whole", max_epochs=3, callbacks=[kg.callbacks.ImageGrid(count=4)])
+    with pytest.raises(RuntimeError, match="the power is out"):
+        callbacks = [kg.callbacks.ImageGrid(count=4), FailAtEpoch()]
+        train(tmp_path / "run", max_epochs=3, callbacks=callbacks, checkpoint={"every_n_steps": 3})
+    assert [row["epoch"] for row in rows(tmp_path / "run")] == ["1", "2"]
+    assert kg.checkpoints.CheckpointStore(tmp_path / "run" / "checkpoints").latest() == 6
+    train(tmp_path / "run", max_epochs=3, callbacks=[kg.callbacks.ImageGrid(count=4)], resume=True)
+    assert rows(tmp_path / "whole") == rows(tmp_path / "run")
+    for one in sorted((tmp_path / "whole" / "samples").iterdir()):
+        assert one.read_bytes() == (tmp_path / "run" / "samples" / one.name).read_bytes()
+    events = EventAccumulator(str(tmp_path / "run" / "tensorboard"))
+    events.Reload()
+    assert [event.step for event in events.Scalars("generator loss")] == [4, 8, 12]
+
+
+def test_a_manifest_says_what_computed_the_state_and_of_which_run_it_is(tmp_path):
+    train(tmp_path / "run", max_epochs=1)
+    says = manifest(tmp_path / "run")
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert says["config"] == config
+    assert says["data_fingerprint"] == config["data"]["fingerprint"]
+    assert len(says["config_sha256"]) == 64
+    assert says["backend"] == keras.backend.backend()
+    assert says["versions"]["keras"] == keras.__version__
+    assert says["threads"] >= 1
+    assert 0 < says["wall_seconds"] < 600
+    assert (says["epoch"], says["batch"], says["stopped"]) == (1, 0, False)
+
+
+def test_the_seconds_of_a_killed_run_are_counted(tmp_path):
+    train(tmp_path / "run", max_epochs=1)
+    (tmp_path / "run" / "results.json").unlink()  # a kill prevents it
+    before = manifest(tmp_path / "run")["wall_seconds"]
+    train(tmp_path / "run", max_epochs=2, resume=True)
+    assert json.loads((tmp_path / "run" / "results.json").read_text())["wall_seconds"] > before
+
+
+def test_other_threads_are_told_of(tmp_path, monkeypatch, capsys):
+    train(tmp_path / "run", max_epochs=1)
+    train(tmp_path / "run", max_epochs=2, resume=True)
+    assert "bit for bit" not in capsys.readouterr().err
+    here = resume_file.environment()
+    monkeypatch.setattr(resume_file, "environment", lambda: {**here, "threads": here["threads"] + 1})
+    train(tmp_path / "run", max_epochs=3, resume=True)
+    told = capsys.readouterr().err
+    assert f"saved with threads {here['threads']}, now {here['threads'] + 1}: the run goes on, but not bit" in told
+
+
+# What is refused, and what may be changed.
+
+
+def test_a_damaged_checkpoint_is_named_and_the_one_before_it_taken(tmp_path, capsys):
+    whole, _ = train(tmp_path / "run", max_epochs=2)
+    newest = tmp_path / "run" / "checkpoints" / "step-000000008" / "state.safetensors"
+    content = bytearray(newest.read_bytes())
+    content[len(content) // 2] ^= 1
+    newest.write_bytes(content)
+    resumed, history = train(tmp_path / "run", max_epochs=2, resume=True)
+    assert history.epoch == [1]
+    assert f"warning: passing over {newest}: its sha256 is not" in capsys.readouterr().err
+    assert_same_state(whole, resumed)
+
+
+def test_when_all_checkpoints_are_damaged_nothing_is_started_over(tmp_path):
+    train(tmp_path / "run", max_epochs=2)
+    for state in (tmp_path / "run" / "checkpoints").glob("*/state.safetensors"):
+        state.write_bytes(state.read_bytes()[:-1])
+    before = (tmp_path / "run" / "metrics.csv").read_bytes()
+    with pytest.raises(kg.checkpoints.CheckpointError, match="no checkpoint is usable"):
+        train(tmp_path / "run", max_epochs=3, resume=True)
+    assert (tmp_path / "run" / "metrics.csv").read_bytes() == before
+
+
+def test_a_state_of_another_step_than_its_directory_says_is_refused(tmp_path):
+    gan, _ = train(tmp_path / "run", max_epochs=1)
+    store = kg.checkpoints.CheckpointStore(tmp_path / "run" / "checkpoints")
+    store.save(7, kg.checkpoints.capture(gan), store.load().metadata)
+    with pytest.raises(kg.checkpoints.StateError, match=r"step-000000007: its arrays are of step 4; delete it"):
+        train(tmp_path / "run", max_epochs=3, resume=True)
+
+
+def test_a_rate_is_changed_only_where_that_is_allowed_and_then_really(tmp_path, capsys):
+    train(tmp_path / "run", max_epochs=1)
+    with pytest.raises(ValueError, match=r"learning_rate was 0\.001 and is 0\.0005.*--allow-changes"):
+        train(tmp_path / "run", fresh(5e-4), max_epochs=2, resume=True)
+    gan, _ = train(tmp_path / "run", fresh(5e-4), max_epochs=2, resume=True, allow_changes=True)
+    assert "going on with other settings: discriminator learning_rate was 0.001" in capsys.readouterr().err
+    for player in PLAYERS:
+        assert float(gan.optimizer.by_player[player].learning_rate) == pytest.approx(5e-4)
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert [change["step"] for change in config["changes"]] == [4]
+    # From now on the new settings are those of the run, and the old ones the changed ones.
+    train(tmp_path / "run", fresh(5e-4), max_epochs=3, resume=True)
+    with pytest.raises(ValueError, match=r"learning_rate was 0\.0005 and is 0\.001"):
+        train(tmp_path / "run", fresh(), max_epochs=4, resume=True)
+
+
+def test_a_rate_that_a_callback_had_lowered_stays_low(tmp_path):
+    make = REMEMBERING["ReduceLROnPlateau"]
+    lowered, _ = train(tmp_path / "run", callbacks=[make()], max_epochs=4)
+    rate = float(lowered.optimizer.by_player["generator"].learning_rate)
+    assert rate < 1e-3
+    resumed, _ = train(tmp_path / "run", callbacks=[make()], max_epochs=4, resume=True)
+    assert float(resumed.optimizer.by_player["generator"].learning_rate) == rate
+
+
+def test_with_other_batches_an_epoch_begins_again(tmp_path):
+    with pytest.raises(kg.Interrupted):
+        train(tmp_path / "run", callbacks=[SignalAtStep(3)], max_epochs=1)
+    gan, _ = train(tmp_path / "run", data=tiny_data(batch_size=4), max_epochs=1, resume=True, allow_changes=True)
+    assert gan.global_step == 3 + 8
+
+
+@pytest.mark.parametrize("limit", [2, 0.5])
+def test_another_length_of_an_epoch_is_another_setting(tmp_path, limit):
+    train(tmp_path / "run", max_epochs=1)
+    with pytest.raises(ValueError, match=f"limit_train_batches was None and is {limit}"):
+        train(tmp_path / "run", max_epochs=2, limit_train_batches=limit, resume=True)
+
+
+def test_keras_callbacks_still_have_what_is_remembered_of_them():
+    made = {
+        keras.callbacks.EarlyStopping: keras.callbacks.EarlyStopping(),
+        keras.callbacks.ReduceLROnPlateau: keras.callbacks.ReduceLROnPlateau(),
+        keras.callbacks.ModelCheckpoint: keras.callbacks.ModelCheckpoint("model.keras"),
+    }
+    from kerasgan.callbacks.state import REMEMBERED
+
+    assert made.keys() == REMEMBERED.keys()
+    for kind, names in REMEMBERED.items():
+        made[kind].on_train_begin()
+        for name in names:
+            assert hasattr(made[kind], name), (kind, name)
