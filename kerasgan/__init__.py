@@ -1,6 +1,7 @@
 """kerasgan: adversarial and ordinary training for Keras 3, written once, run on JAX or TensorFlow."""
 
 from kerasgan import callbacks, checkpoints, data, layers, losses, metrics, networks, tuning
+from kerasgan.loading import TrustError, load_network, load_run
 from kerasgan.modules import (
     CLASSIFIER_RECIPES,
     DCGAN_RECIPES,
@@ -15,7 +16,7 @@ from kerasgan.modules import (
     dcgan_recipe,
     grad,
 )
-from kerasgan.trainer import Interrupted, RunDirectoryError, Trainer, fresh_run_dir, load_run
+from kerasgan.trainer import Interrupted, RunDirectoryError, Trainer, fresh_run_dir
 
 __version__ = "0.1.0"
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "RunDirectoryError",
     "ScratchClassifier",
     "Trainer",
+    "TrustError",
     "callbacks",
     "checkpoints",
     "classifier_recipe",
@@ -39,6 +41,7 @@ __all__ = [
     "fresh_run_dir",
     "grad",
     "layers",
+    "load_network",
     "load_run",
     "losses",
     "metrics",

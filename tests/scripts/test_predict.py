@@ -163,6 +163,17 @@ def test_inversion_can_be_chosen(predict, place):
         (["run", "missing.png"], "missing.png: cannot be looked at (No such file or directory)"),
         (["run", "squares.npz"], "squares.npz: is not a PNG, JPEG, BMP or WebP image"),
         ([".", "--index", "3"], "holds no run: it has no config.json"),
+        (["run", "--index", "3", "--class-names", "a,b"], "--class-names is for .keras files; a run knows the names"),
+        (["run/model.keras", "--index", "3", "--dataset", "squares.npz"], "run/model.keras: comes from elsewhere; "),
+        (["run/model.keras", "--index", "3", "--trust"], "--index needs --dataset: run/model.keras does not say what"),
+        (["run/model.keras", "x.png", "--step", "3"], "run/model.keras is one file; leave them out."),
+        (["run/model.keras", "x.png", "--saved-as", "json"], "run/model.keras is one file; leave them out."),
+        (["run/missing.keras", "x.png", "--trust"], "run/missing.keras: is missing; name a .keras file."),
+        (["squares.npz", "x.png", "--trust"], "squares.npz: is no network; name a .keras file, or a .json file"),
+        (
+            ["run/model.keras", "x.png", "--trust", "--class-names", "a,b,c"],
+            "class_names has 3 names, but the network tells 2 classes apart",
+        ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -218,3 +229,86 @@ def test_the_table_of_many_classes_with_unruly_names_fits_a_terminal(monkeypatch
     assert r"'b\n\x1b[31m'" in table[1] and "0.058824" in table[1]  # the most probable first
     assert any("[bold]c[/bold]" in line for line in table)
     assert lines[-1] == "and 13 classes that are less probable"
+
+
+def test_a_keras_file_predicts_as_the_run_that_wrote_it(predict, place):
+    index = ("--index", "150", "--dataset", "squares.npz")
+    status, output, error = predict("run", *index)
+    assert (status, error) == (0, "")
+    shutil.copy(place / "run/model.keras", place / "elsewhere.keras")
+    assert predict("elsewhere.keras", "--trust", *index) == (0, output, "")
+    assert predict("run/model.json", "--trust", *index) == (0, output, "")
+    _, named, _ = predict("elsewhere.keras", "--trust", *index, "--class-names", "left,right")
+    assert re.findall(r"^ (left|right) +(\d\.\d{6})", named, re.MULTILINE) == [
+        (name, probability) for name, (_, probability) in zip(("left", "right"), probabilities(output), strict=True)
+    ]
+
+
+def test_logits_of_a_keras_file_become_probabilities(predict, place):
+    layers = [keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(2, kernel_initializer="zeros")]
+    network = keras.Sequential(layers)
+    network.layers[-1].bias.assign(np.log([1.0, 3.0]))
+    network.save(place / "logits.keras")
+    keras.Sequential([keras.Input((8, 8, 1)), network, keras.layers.Softmax()]).save(place / "softmax.keras")
+    keras.Sequential([keras.Input((8, 8, 1)), keras.Sequential([network])]).save(place / "nested.keras")
+    Image.new("L", (8, 8)).save(place / "black.png")
+    for name in ("logits", "softmax", "nested"):
+        status, output, error = predict(f"{name}.keras", "black.png", "--trust")
+        assert (status, error) == (0, "")
+        assert probabilities(output) == [("0", "0.250000"), ("1", "0.750000")]
+
+
+def test_a_keras_file_that_is_no_classifier_of_images_is_one_line(predict, place):
+    pool = keras.layers.GlobalAveragePooling2D()
+    keras.Sequential([keras.Input((5,)), keras.layers.Dense(2)]).save(place / "texts.keras")
+    keras.Sequential([keras.Input((None, None, 1)), pool]).save(place / "any_size.keras")
+    for name in ("texts", "any_size"):
+        status, _, error = predict(f"{name}.keras", "black.png", "--trust")
+        assert status == 2 and f"{name}.keras maps (None, " in error and error.count("\n") == 1
+        assert "name a network from images of one size to classes" in error
+
+
+def test_code_in_a_file_or_a_run_is_refused_in_one_line(predict, place):
+    canary = place / "canary.txt"
+    canary.write_text("sings")
+    song = str(canary)
+    attack = keras.layers.Lambda(lambda x: (__import__("pathlib").Path(song).write_text("dead"), x)[1])
+    layers = [keras.Input((8, 8, 1)), attack, keras.layers.Flatten(), keras.layers.Dense(2)]
+    network = keras.Sequential(layers)
+    canary.write_text("sings")
+    Image.new("L", (8, 8)).save(place / "black.png")
+    for name in ("first", "second", "third"):
+        shutil.copytree(place / "run", place / name)
+    network.save(place / "first/model.keras")
+    (place / "second/model.json").write_text(network.to_json())
+    config = json.loads((place / "third/config.json").read_text())
+    config["module"]["config"]["network"] = keras.saving.serialize_keras_object(network)
+    (place / "third/config.json").write_text(json.dumps(config))
+    for line in (
+        ["first", "--saved-as", "keras"],
+        ["first/model.keras", "--trust"],
+        ["second", "--saved-as", "json"],
+        ["third"],
+    ):
+        status, output, error = predict(*line, "black.png")
+        assert (status, output) == (2, "") and error.count("\n") == 1
+        assert "is a Lambda, which runs code that a file brings along; no file may have one" in error
+    assert canary.read_text() == "sings"
+
+
+@pytest.mark.parametrize(
+    ("says", "complaint"),
+    [
+        ({"name": "../predict/squares.npz"}, "does not say what its data were"),
+        ({"name": ["squares"]}, "does not say what its data were"),
+        ({"examples": {"validation": "all"}}, "does not say what its data were"),
+        ({"image_shape": [4096, 4096, 1]}, "says its images are (4096, 4096, 1), and its network takes (8, 8, 1)"),
+    ],
+)
+def test_what_a_run_says_of_its_data_leads_nowhere_else(predict, place, tmp_path, says, complaint):
+    shutil.copytree(place / "run", tmp_path / "lying")
+    config = json.loads((place / "run/config.json").read_text())
+    config["data"] |= says
+    (tmp_path / "lying/config.json").write_text(json.dumps(config))
+    status, _, error = predict(tmp_path / "lying", "--index", "0")
+    assert status == 2 and complaint in error and error.count("\n") == 1
