@@ -2,6 +2,7 @@
 
 import argparse
 import importlib.util
+import math
 import os
 import sys
 import tempfile
@@ -22,8 +23,9 @@ class Parser(argparse.ArgumentParser):
 
 
 def fail(status: int, message: str) -> NoReturn:
-    """Print one line on stderr and exit."""
-    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    """Print one line on stderr and exit; what could steer a terminal is escaped."""
+    line = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in " ".join(message.split()))
+    print(f"error: {line}", file=sys.stderr)
     sys.exit(status)
 
 
@@ -81,10 +83,28 @@ def natural(text: str) -> int:
     return number
 
 
+def at_most(limit: int) -> Callable[[str], int]:
+    """Make a reader of whole numbers from one: what is beyond the limit would fill the memory and be of no use."""
+
+    def number(text: str) -> int:
+        if positive(text) > limit:
+            raise argparse.ArgumentTypeError(f"{text} is too large; give a whole number of at most {limit}")
+        return int(text)
+
+    return number
+
+
+def seed(text: str) -> int:
+    """Read what NumPy takes for a seed."""
+    if natural(text) >= 2**32:
+        raise argparse.ArgumentTypeError(f"{text} is too large; give a whole number below {2**32}")
+    return int(text)
+
+
 def share_or_count(text: str) -> int | float:
     """Read a number of things, or a fraction of them below one."""
     number = float(text)
-    if not number > 0 or (number >= 1 and number != int(number)):
+    if not 0 < number < math.inf or (number >= 1 and number != int(number)):
         raise argparse.ArgumentTypeError(f"{text} is neither a whole number nor a fraction below 1")
     return int(number) if number >= 1 else number
 
@@ -108,6 +128,21 @@ def fraction(text: str) -> float:
     if not 0 <= number < 1:
         raise argparse.ArgumentTypeError(f"{text} is out of range; give a number from 0 up to 1 such as 0.5")
     return number
+
+
+def path(text: str) -> str:
+    """Read a path to something that is there or could be made."""
+    try:
+        text.encode()
+        os.stat(text)
+    except FileNotFoundError:
+        pass
+    except UnicodeEncodeError:
+        raise argparse.ArgumentTypeError(f"{text!a} is not UTF-8; choose another name") from None
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"{text} cannot be used ({error.strerror}); choose another path") from None
+    # Where x is not there yet, x/.. would make it and then fill the directory around it.
+    return os.path.realpath(text) if ".." in text.split(os.sep) else text
 
 
 def add_data_options(parser: argparse.ArgumentParser) -> None:
@@ -139,7 +174,7 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="images a step",
     )
-    add("--seed", type=natural, default=0, help="seed of weights, data order and latents (default: %(default)s)")
+    add("--seed", type=seed, default=0, help="seed of weights, data order and latents (default: %(default)s)")
     add(
         "--precision",
         choices=["float32", "mixed_bfloat16", "mixed_float16"],
@@ -153,8 +188,9 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="training steps per call of the compiled function (default: %(default)s)",
     )
-    add("--run-dir", metavar="DIR", help="where everything goes (default: a fresh numbered one in runs/)")
-    add("--resume", action="store_true", help="go on from the newest checkpoint in --run-dir")
+    add("--run-dir", type=path, metavar="DIR", help="where everything goes (default: a fresh numbered one in runs/)")
+    add("--resume", action="store_true", help="go on from the newest good checkpoint in --run-dir")
+    add("--allow-changes", action="store_true", help="resume with other settings, such as another learning rate")
     add("--fast-dev-run", action="store_true", help="one batch of everything, nothing kept: does it work?")
     add(
         "--limit-train-batches",
@@ -170,6 +206,13 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
         help="checkpoints at the ends of epochs (default: %(default)s)",
     )
     add("--checkpoint-every-steps", type=positive, metavar="N", help="checkpoints within epochs too")
+    add(
+        "--on-nan",
+        choices=["stop", "restore"],
+        default="stop",
+        help="when a loss, a gradient or a weight is no longer finite: stop, or restore the last good checkpoint and "
+        "go on with another order of the data (default: %(default)s)",
+    )
     add("--debug", action="store_true", help="show where an error came from")
 
 
@@ -183,6 +226,7 @@ def trainer_options(options: Namespace) -> dict[str, Any]:
         "seed": options.seed,
         "fast_dev_run": options.fast_dev_run,
         "limit_train_batches": options.limit_train_batches,
+        "on_nan": options.on_nan,
     }
 
 
@@ -194,10 +238,14 @@ def run(main: Callable[[Namespace], None], parser: argparse.ArgumentParser) -> N
     options = parser.parse_args()
     if getattr(options, "resume", False) and options.run_dir is None:
         fail(2, "--resume needs --run-dir, the directory of the run to go on with.")
+    if getattr(options, "allow_changes", False) and not options.resume:
+        fail(2, "--allow-changes goes with --resume: a new run has no settings to change.")
     choose_backend()
-    with greetings_withheld():
-        import kerasgan as kg
-
+    try:
+        with greetings_withheld():
+            import kerasgan as kg
+    except KeyboardInterrupt:  # It takes seconds.
+        sys.exit(130)
     try:
         main(options)
     except kg.Interrupted as interrupted:
@@ -207,8 +255,10 @@ def run(main: Callable[[Namespace], None], parser: argparse.ArgumentParser) -> N
         sys.exit(130)
     except ValueError as error:
         _report(2, error, options)
-    except (kg.callbacks.NonFiniteLoss, kg.checkpoints.CheckpointError, kg.tuning.TuningError, OSError) as error:
+    except (kg.callbacks.NonFiniteLoss, kg.checkpoints.CheckpointWriteError, kg.tuning.TuningError, OSError) as error:
         _report(1, error, options)
+    except kg.checkpoints.CheckpointError as error:
+        _report(2, error, options)  # One to go on from is damaged or not there.
 
 
 def _report(status: int, error: Exception, options: Namespace) -> NoReturn:

@@ -30,21 +30,29 @@ def main(args: options.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = options.Parser(description="Draw new images from a run.")
-    parser.add_argument("run_dir", metavar="RUN_DIR", help="the directory of a run of train_gan.py")
+    parser.add_argument("run_dir", type=options.path, metavar="RUN_DIR", help="the directory of a run of train_gan.py")
     parser.add_argument(
-        "--count", type=options.positive, default=64, metavar="N", help="images in the grid (default: %(default)s)"
+        "--count",
+        type=options.at_most(10_000),
+        default=64,
+        metavar="N",
+        help="images in the grid (default: %(default)s)",
     )
     parser.add_argument(
-        "--rows", type=options.positive, default=8, metavar="N", help="number of interpolations (default: %(default)s)"
+        "--rows",
+        type=options.at_most(1_000),
+        default=8,
+        metavar="N",
+        help="number of interpolations (default: %(default)s)",
     )
     parser.add_argument(
         "--steps",
-        type=options.positive,
+        type=options.at_most(1_000),
         default=10,
         metavar="N",
         help="images in each interpolation (default: %(default)s)",
     )
-    parser.add_argument("--seed", type=options.natural, default=0, help="chooses the latents (default: %(default)s)")
+    parser.add_argument("--seed", type=options.seed, default=0, help="chooses the latents (default: %(default)s)")
     parser.add_argument("--step", type=options.natural, help="the checkpoint to use (default: the newest)")
     parser.add_argument("--debug", action="store_true", help="show where an error came from")
     options.run(main, parser)

@@ -60,7 +60,7 @@ def main(args: options.Namespace) -> None:
     classifier = recipe.build(
         data.image_shape, data.class_names, weight_decay=args.weight_decay, augmentation=augmentation
     )
-    trainer.fit(classifier, data, resume=args.resume)
+    trainer.fit(classifier, data, resume=args.resume, allow_changes=args.allow_changes)
     if data.test is not None and not args.fast_dev_run:
         figures = trainer.test(classifier, data)
         print("test  " + "  ".join(f"{name} {figures[name]:.4f}" for name in ("loss", "accuracy")))

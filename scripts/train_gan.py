@@ -38,7 +38,7 @@ def main(args: options.Namespace) -> None:
             for player in ("generator", "discriminator")
         }
     )
-    trainer.fit(gan, data, resume=args.resume)
+    trainer.fit(gan, data, resume=args.resume, allow_changes=args.allow_changes)
 
 
 if __name__ == "__main__":
@@ -50,7 +50,7 @@ if __name__ == "__main__":
     add("--learning-rate", type=options.rate, metavar="R", help="of Adam, for both players")
     add("--beta-1", type=options.fraction, metavar="B", help="of Adam, for both players")
     add("--dropout", type=options.fraction, metavar="P", help="share dropped in the discriminator")
-    add("--latent-dim", type=options.positive, default=100, metavar="N", help="(default: %(default)s)")
+    add("--latent-dim", type=options.at_most(65536), default=100, metavar="N", help="(default: %(default)s)")
     add("--loss", default="non_saturating", metavar="NAME", help="non_saturating, hinge or least_squares "
         "(default: %(default)s)")  # fmt: skip
     options.run(main, parser)

@@ -96,12 +96,17 @@ if __name__ == "__main__":
         "fraction of them (default: %(default)s)")  # fmt: skip
     add("--augment", nargs="+", default=[], metavar="HOW", help="change training images at random, in the trials and "
         "in the end: shift, rotate, zoom, flip, erase")  # fmt: skip
-    add("--seed", type=options.natural, default=0, help="seed of search, weights and data (default: %(default)s)")
+    add("--seed", type=options.seed, default=0, help="seed of search, weights and data (default: %(default)s)")
     add("--precision", choices=["float32", "mixed_bfloat16", "mixed_float16"], default="float32", help="what the "
         "layers compute in (default: %(default)s)")  # fmt: skip
     add("--limit-train-batches", type=options.share_or_count, metavar="N", help="batches of an epoch, or a fraction "
         "of them")  # fmt: skip
-    add("--run-dir", metavar="DIR", help="where everything goes (default: a fresh numbered one in runs/)")
+    add(
+        "--run-dir",
+        type=options.path,
+        metavar="DIR",
+        help="where everything goes (default: a fresh numbered one in runs/)",
+    )
     add("--resume", action="store_true", help="go on with the study in --run-dir")
     add("--fast-dev-run", action="store_true", help="one batch of everything, nothing kept: does it work?")
     add("--debug", action="store_true", help="show where an error came from")

@@ -48,7 +48,7 @@ class Checkpoint(RunCallback):
             checkpoints of another run, or another process trains into it; or `monitor` names no log at the end of an
             epoch.
         NonFiniteLoss: A weight or a slot of an optimizer is NaN or infinite; such a state is not saved.
-        CheckpointError: The disk refused. Earlier checkpoints stay as they are.
+        CheckpointWriteError: The disk refused. Earlier checkpoints stay as they are.
 
     Example:
         >>> gan.fit(images, epochs=10, callbacks=[kg.callbacks.Checkpoint("checkpoints", every_n_steps=500)])
@@ -172,7 +172,7 @@ class Checkpoint(RunCallback):
 
         Raises:
             NonFiniteLoss: A weight or an optimizer's slot is NaN or infinite. Earlier checkpoints stay.
-            CheckpointError: The disk refused. Earlier checkpoints stay.
+            CheckpointWriteError: The disk refused. Earlier checkpoints stay.
         """
         arrays = capture(self.model)
         step = global_step(self.model)

@@ -4,12 +4,13 @@ from kerasgan.checkpoints.files import remove_temporaries, write_atomically
 from kerasgan.checkpoints.lock import DirectoryInUse, DirectoryLock
 from kerasgan.checkpoints.provenance import environment
 from kerasgan.checkpoints.state import StateError, capture, named_variables, non_finite, restore, restore_means
-from kerasgan.checkpoints.store import Checkpoint, CheckpointError, CheckpointStore
+from kerasgan.checkpoints.store import Checkpoint, CheckpointError, CheckpointStore, CheckpointWriteError
 
 __all__ = [
     "Checkpoint",
     "CheckpointError",
     "CheckpointStore",
+    "CheckpointWriteError",
     "DirectoryInUse",
     "DirectoryLock",
     "StateError",

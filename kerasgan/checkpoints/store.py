@@ -30,6 +30,10 @@ class CheckpointError(RuntimeError):
     """A checkpoint cannot be written or trusted; one line that names the path, the fault and the remedy."""
 
 
+class CheckpointWriteError(CheckpointError):
+    """A checkpoint cannot be written, or its store not be kept in order; those that were there are as they were."""
+
+
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
     """What was saved: arrays by name, in the order saved, and the metadata as JSON gives it back."""
@@ -63,7 +67,7 @@ class CheckpointStore:
             The directory written.
 
         Raises:
-            CheckpointError: The disk refused, or the arrays or metadata cannot be stored. Every earlier
+            CheckpointWriteError: The disk refused, or the arrays or metadata cannot be stored. Every earlier
                 checkpoint, one of the same step included, is as it was.
             ValueError: `step` is negative.
         """
@@ -74,7 +78,7 @@ class CheckpointStore:
         try:
             state, manifest = encode(step, arrays, metadata)
         except (TypeError, ValueError, RecursionError, safetensors.SafetensorError) as error:
-            raise CheckpointError(f"{path}: not saved: {_line(error)}") from error
+            raise CheckpointWriteError(f"{path}: not saved: {_line(error)}") from error
 
         temporary = temporary_in(self.directory)
         with _writing(path, "not saved"):
@@ -170,7 +174,7 @@ class CheckpointStore:
             The steps deleted.
 
         Raises:
-            CheckpointError: The disk refused.
+            CheckpointWriteError: The disk refused.
             ValueError: `keep_last` is less than one.
         """
         if keep_last < 1:
@@ -191,7 +195,7 @@ class CheckpointStore:
             The leftovers dealt with, under the names they had.
 
         Raises:
-            CheckpointError: The disk refused.
+            CheckpointWriteError: The disk refused.
         """
         with _writing(self.directory, "not cleaned up"):
             names = sorted(os.listdir(self.directory)) if self.directory.exists() else []
@@ -207,7 +211,7 @@ def _writing(path: Path, outcome: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise CheckpointError(f"{path}: {outcome}: {explain(error)}") from error
+        raise CheckpointWriteError(f"{path}: {outcome}: {explain(error)}") from error
 
 
 @contextmanager

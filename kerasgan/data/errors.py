@@ -23,3 +23,12 @@ def printable(text: str) -> str:
         The text on one line, each unprintable character as its Python escape.
     """
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+
+
+def is_utf8(name: str) -> bool:
+    """Tell whether a name of a file or folder can be written into text and printed, as any but an odd one can."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -8,6 +8,9 @@ from kerasgan.data.errors import DataError
 
 # One byte of gzip or zip content stands for no more bytes than this, so a larger claim is false.
 MAX_DEFLATE_RATIO = 1032
+# A smaller one may be true of zeros; images mostly black, such as dSprites, come to 115.
+_MAX_IMAGE_RATIO = 300
+_HARMLESS = 64 * 2**20  # Bytes that any machine has.
 
 
 def regular_file(path: Path) -> int:
@@ -37,6 +40,24 @@ def regular_file(path: Path) -> int:
     if found.st_size == 0:
         raise DataError(f"{path}: is empty (0 bytes); copy or download it again.")
     return found.st_size
+
+
+def refuse_bomb(where: Path | str, packed: int, unpacked: int) -> None:
+    """Refuse what takes next to nothing on the disk and would take all of the memory.
+
+    Args:
+        where: The file, or its part, that an error names.
+        packed: Bytes of compressed content.
+        unpacked: Bytes that it claims to become.
+
+    Raises:
+        DataError: It grows as no images do, and beyond what is harmless.
+    """
+    if unpacked > max(_HARMLESS, packed * _MAX_IMAGE_RATIO):
+        raise DataError(
+            f"{where}: would unpack to {unpacked:,} bytes, {unpacked // packed:,} times what is there, as no images "
+            "do; if they are sound, save them uncompressed."
+        )
 
 
 def folder_entries(folder: Path) -> list[Path]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from kerasgan.data.arrays import Arrays
-from kerasgan.data.errors import DataError
+from kerasgan.data.errors import DataError, is_utf8
 from kerasgan.data.files import folder_entries
 from kerasgan.data.pictures import SUFFIXES, read_pictures
 
@@ -41,6 +41,8 @@ def read_image_folder(folder: Path) -> Arrays:
     paths: list[Path] = []
     labels: list[int] = []
     for label, class_folder in enumerate(class_folders):
+        if not is_utf8(class_folder.name):  # It goes into files, and onto terminals.
+            raise DataError(f"{class_folder}: its name is not UTF-8; rename it, for it is the name of a class.")
         images = _images_of_class(class_folder)
         paths += images
         labels += [label] * len(images)
@@ -68,6 +70,8 @@ def _split_entries(folder: Path) -> tuple[list[Path], list[Path]]:
         if entry.is_symlink() and os.path.isdir(entry):
             # It could lead back up, or out of a folder that came from somebody else's archive.
             raise DataError(f"{entry}: is a symbolic link to a folder; put the folder itself there.")
+        if entry.is_symlink() and not os.path.exists(entry):
+            raise DataError(f"{entry}: is a symbolic link that leads nowhere; put the folder or file itself there.")
         if entry.is_dir():
             folders.append(entry)
         elif entry.suffix.lower() in SUFFIXES:

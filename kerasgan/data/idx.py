@@ -14,7 +14,7 @@ import numpy as np
 
 from kerasgan.data.arrays import Pixels
 from kerasgan.data.errors import DataError
-from kerasgan.data.files import MAX_DEFLATE_RATIO, regular_file
+from kerasgan.data.files import MAX_DEFLATE_RATIO, refuse_bomb, regular_file
 
 _UNSIGNED_BYTE = 0x08
 _CHUNK = 1 << 20
@@ -47,6 +47,8 @@ def read_idx(path: Path, rank: int) -> Pixels:
                     f"{path}: truncated; its header promises {promised:,} bytes, the file holds at most "
                     f"{max(most, 0):,}; copy or download it again."
                 )
+            if compressed:
+                refuse_bomb(path, size, promised)
             # One byte more than promised shows that bytes trail, and bounds what a gzip bomb inflates to.
             content = _read_at_most(stream, promised + 1)
     except gzip.BadGzipFile as error:

@@ -2,6 +2,7 @@
 
 import math
 import tokenize
+import warnings
 import zipfile
 import zlib
 from pathlib import Path
@@ -12,7 +13,7 @@ from numpy.lib import format as npy
 
 from kerasgan.data.arrays import AnyArray, Arrays
 from kerasgan.data.errors import DataError
-from kerasgan.data.files import MAX_DEFLATE_RATIO, regular_file
+from kerasgan.data.files import MAX_DEFLATE_RATIO, refuse_bomb, regular_file
 from kerasgan.data.images import as_images
 from kerasgan.data.labels import as_labels
 
@@ -78,17 +79,23 @@ def _read_member(archive: zipfile.ZipFile, key: str, path: Path, size: int) -> A
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise DataError(f"{where}: compression method {member.compress_type}; write it with numpy.savez_compressed.")
     # The sizes in a zip directory are claims too: no member unpacks to more than the whole file can hold.
-    if member.file_size > size * MAX_DEFLATE_RATIO:
+    growth = MAX_DEFLATE_RATIO if member.compress_type == zipfile.ZIP_DEFLATED else 1
+    if member.file_size > size * growth:
         raise DataError(f"{where}: claims {member.file_size:,} bytes in a file of {size:,}; write it again.")
+    refuse_bomb(where, size, member.file_size)
     try:
-        with archive.open(member) as stream:
+        with archive.open(member) as stream, warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore"
+            )  # Of headers that Python 2 wrote, or that are odd: they are read all the same.
             _check_header(stream, member.file_size, where)
             stream.seek(0)
             array: AnyArray = npy.read_array(stream, allow_pickle=False)
             return array
     except DataError:
         raise
-    except (ValueError, SyntaxError, tokenize.TokenError) as error:  # NumPy lets all three out of a header.
+    # NumPy lets all of these out of a header, whose shape is an expression of Python.
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError, tokenize.TokenError) as error:
         raise DataError(f"{where}: is not a sound array ({error}); write it with numpy.savez.") from error
 
 

@@ -37,7 +37,7 @@ def read_pictures(paths: Sequence[Path]) -> Pixels:
 
     Raises:
         DataError: A file is not a regular file or not such an image, is damaged, has over 64 megapixels,
-            another size than the first, transparent pixels, or more than 8 bits a channel.
+            another size than the first, transparent pixels, several frames, or more than 8 bits a channel.
     """
     sizes, colours = zip(*(check_header(path) for path in paths), strict=True)
     for path, size in zip(paths, sizes, strict=True):
@@ -64,13 +64,16 @@ def check_header(path: Path) -> tuple[tuple[int, int], bool]:
         Width and height, and whether there is colour.
 
     Raises:
-        DataError: Not a regular file, not a known image, too large, or of more than 8 bits a channel.
+        DataError: Not a regular file, not a known image, too large, animated, or of more than 8 bits a channel.
     """
     regular_file(path)
     with open_picture(path) as image:
         width, height = image.size
         if width * height > MAX_PIXELS:
             raise DataError(f"{path}: is {width}x{height} pixels, over 64 megapixels; make it smaller.")
+        # Not of JPEG: cameras append a small copy, or a map of the lights, which is no second picture.
+        if image.format in ("PNG", "WEBP") and getattr(image, "is_animated", False):
+            raise DataError(f"{path}: is animated; save each frame that you want as a picture of its own.")
         if image.mode not in _GREY + _COLOUR + _WITH_ALPHA:
             raise DataError(f"{path}: has pixels of mode {image.mode}; save it as 8-bit grey or RGB.")
         # A palette may hold greys only; to know, one would have to decode, so it counts as colour.

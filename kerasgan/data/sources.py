@@ -6,7 +6,7 @@ from pathlib import Path
 from kerasgan.data.arrays import Arrays
 from kerasgan.data.digits import read_digits
 from kerasgan.data.download import download
-from kerasgan.data.errors import DataError
+from kerasgan.data.errors import DataError, is_utf8
 from kerasgan.data.folder import read_image_folder
 from kerasgan.data.idx_folder import holds_idx, read_idx_folder
 from kerasgan.data.module import DataModule
@@ -86,15 +86,10 @@ def _read(name_or_path: str | os.PathLike[str], data_dir: str | os.PathLike[str]
         return known, _read_named(known, data_dir)._replace(class_names=_CLASS_NAMES[known])
     # The path a user names may be a link; what lies inside a folder may not (see files.py).
     shown = os.fspath(name_or_path)
-    try:
-        path = Path(name_or_path).expanduser().resolve()
-        exists, is_folder = path.exists(), path.is_dir()
-    except (
-        OSError,
-        RuntimeError,
-        ValueError,
-    ) as error:  # Too long, a loop of links, no such user, a null byte.
-        raise DataError(f"{shown}: cannot be looked at ({error}); give a name or a path that exists.") from error
+    path = _located(shown).resolve()
+    exists, is_folder = path.exists(), path.is_dir()
+    if not is_utf8(path.name):
+        raise DataError(f"{shown}: its name is not UTF-8; rename it, for it is the name of the data.")
     if is_folder and shown:
         return path.name, read_idx_folder(path) if holds_idx(path) else read_image_folder(path)
     if exists and path.suffix == ".npz":
@@ -112,7 +107,17 @@ def _read_named(name: str, data_dir: str | os.PathLike[str] | None) -> Arrays:
         root, origin = os.environ.get(DATA_DIR_VARIABLE) or None, DATA_DIR_VARIABLE
     if root is None:
         return download(name)
-    return read_idx_folder(_find_idx_folder(name, Path(root).expanduser(), origin))
+    return read_idx_folder(_find_idx_folder(name, _located(root), origin))
+
+
+def _located(shown: str | os.PathLike[str]) -> Path:
+    """Return a path that can be looked at, whether anything is there or not."""
+    try:
+        path = Path(shown).expanduser()
+        path.resolve().exists()
+    except (OSError, RuntimeError, ValueError) as error:  # Too long, a loop of links, no such user, a null byte.
+        raise DataError(f"{shown}: cannot be looked at ({error}); give a name or a path that exists.") from error
+    return path
 
 
 def _find_idx_folder(name: str, root: Path, origin: str) -> Path:

@@ -134,7 +134,7 @@ class Trainer:
             NonFiniteLoss: A loss, a gradient norm or a weight became NaN or infinite, as `on_nan` has it.
             Interrupted: SIGINT or SIGTERM came; the state is saved if there is a `Checkpoint` callback.
             StateError: The checkpoint does not fit the module.
-            CheckpointError: The disk refused, or there are checkpoints and none is usable.
+            CheckpointError: There are checkpoints and none is usable; `CheckpointWriteError`: the disk refused.
             ValueError: The module is not compiled or was built in another precision than the trainer's, the run to
                 resume had other settings, or `batch_size` was given with a `DataModule`.
         """

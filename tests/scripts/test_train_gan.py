@@ -1,4 +1,5 @@
 import json
+import os
 import signal
 import subprocess
 import time
@@ -84,3 +85,40 @@ def test_a_signal_saves_the_state_and_is_told_by_the_exit_status(command, square
         assert process.wait(timeout=60) == status
     assert log.read_text() == f"Stopped by {number.name}: the state is saved; resume to go on.\n"
     assert json.loads((tmp_path / "run/results.json").read_text())["status"] == "interrupted"
+
+
+POISONED = """
+import runpy, sys
+import keras, numpy as np
+import kerasgan as kg
+healthy = kg.GAN.losses_of
+def losses_of(self, images, latents, training):
+    losses = healthy(self, images, latents, training)
+    factor = keras.ops.where(self.optimizer.iterations >= 5, np.nan, 1.0)
+    return losses | {"discriminator": losses["discriminator"] * factor}
+kg.GAN.losses_of = losses_of
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize(("how", "returns"), [("stop", 0), ("restore", 3)])
+def test_a_loss_that_is_nan_ends_the_script_with_status_1_and_names_the_player_and_the_step(
+    command, squares, tmp_path, how, returns
+):
+    python, path, *arguments = command(
+        "train_gan.py", "--dataset", squares, "--epochs", "3", "--run-dir", "run", *SMALL
+    )
+    environment = {**os.environ, "PYTHONPATH": os.path.dirname(path)}
+    line = [python, "-c", POISONED, path, *arguments, "--on-nan", how]
+    ended = subprocess.run(line, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
+    assert ended.returncode == 1, ended.stderr
+    *before, error = ended.stderr.splitlines()
+    # TensorFlow greets on stderr where it is imported before the script can withhold that.
+    warnings = [line for line in before if line.startswith("warning: ")]
+    assert error.startswith("error: discriminator_loss is nan at step 6 (epoch 2): lower the learning rate")
+    assert len(warnings) == returns
+    assert all("going back to step 4" in warning for warning in warnings)
+    results = json.loads((tmp_path / "run/results.json").read_text())
+    assert (results["status"], results["restores"]) == ("failed", returns)
+    assert [path.name for path in (tmp_path / "run/checkpoints").iterdir()] == ["step-000000004"]
