@@ -57,8 +57,11 @@ class Torture:
                 before = newest_step(run_dir)
                 in_save = inside < half and (outside >= count - half or self.random.random() < 0.5)
                 life = self._die_in_a_save(run_dir) if in_save else self._die_anywhere(run_dir)
-                if life.end() == 0:
+                status = life.end()
+                if status == 0:
                     break
+                if status not in (-signal.SIGKILL, -signal.SIGALRM):
+                    raise Lost(f"exit status {status} where a kill was to be; see {run_dir.with_suffix('.log')}")
                 inside, outside = inside + life.saving, outside + (not life.saving)
                 if not life.trained:
                     # The step that began last was not over.
@@ -66,6 +69,8 @@ class Torture:
             self._finish(run_dir)
             if inside >= half and outside >= count - half:
                 break
+        else:
+            raise Lost(f"{runs} runs were not enough: {inside} kills inside a save, {outside} outside")
         if most_lost > SAVE_EVERY:
             raise Lost(f"{most_lost} steps were lost at once; a checkpoint comes every {SAVE_EVERY}")
         return f"{inside + outside} kills, {inside} inside a save, in {runs} runs; at most {most_lost} steps lost"
@@ -97,7 +102,7 @@ class Torture:
         """Stop a run after each of its steps and resume it."""
         for step in range(1, STEPS):
             run_dir = self._new_run()
-            Life(run_dir, self.case, stop_at=step).end()
+            self._stop(run_dir, step)
             if newest_step(run_dir) != step:
                 raise Lost(f"stopped during step {step}, saved at {newest_step(run_dir)}")
             self._finish(run_dir)
@@ -107,7 +112,7 @@ class Torture:
         """Stop a resume of a resume, and so on."""
         run_dir, stop_at = self._new_run(), max(1, STEPS // (depth + 1))
         for life in range(1, depth + 1):
-            Life(run_dir, self.case, stop_at=stop_at).end()
+            self._stop(run_dir, stop_at)
             if newest_step(run_dir) != life * stop_at:
                 raise Lost(f"life {life} began at step {(life - 1) * stop_at} and ended at {newest_step(run_dir)}")
         self._finish(run_dir)
@@ -116,7 +121,7 @@ class Torture:
     def control(self, what: str, forgets: Callable[[str, str], bool]) -> str:
         """Forget something on resume; if the state is then the same, the comparison sees nothing."""
         run_dir = self._new_run()
-        Life(run_dir, self.case, stop_at=STEPS // 2 + 1).end()
+        self._stop(run_dir, STEPS // 2 + 1)
         forget(run_dir, forgets, position=what == POSITION)
         life = Life(run_dir, self.case)
         if life.end() != 0:
@@ -168,6 +173,11 @@ class Torture:
             if left < 0 or byte == TRAINED:
                 break
         time.sleep(self.random.uniform(0, self.step_seconds))
+
+    def _stop(self, run_dir: Path, step: int) -> None:
+        """Let a life stop itself during one of its steps."""
+        if (status := Life(run_dir, self.case, stop_at=step).end()) != 128 + signal.SIGTERM:
+            raise Lost(f"exit status {status} where SIGTERM was sent; see {run_dir.with_suffix('.log')}")
 
     def _finish(self, run_dir: Path) -> None:
         """Resume a run for the last time, and compare."""

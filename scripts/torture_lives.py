@@ -67,7 +67,8 @@ def build(case: str) -> tuple[Any, Any, list[Any]]:
 def digest(module: Any, run_dir: Path) -> str:
     """Return the sha256 of what a run has led to.
 
-    Of all tensors, with their names, dtypes and shapes, and of every figure of `metrics.csv` but the seconds. Running
+    Of all tensors, with their names, dtypes and shapes, of what was best, and of every figure of `metrics.csv` but the
+    seconds. Running
     means are left out: they are zero at the beginning of an epoch, and are what `metrics.csv` shows.
     """
     import kerasgan as kg
@@ -76,6 +77,8 @@ def digest(module: Any, run_dir: Path) -> str:
     for name, array in sorted(kg.checkpoints.capture(module).items()):
         if not name.startswith("metric/"):
             sha256.update(f"{name} {array.dtype} {array.shape}".encode() + array.tobytes())
+    best = run_dir / "checkpoints" / "best.json"
+    sha256.update(best.read_bytes() if best.exists() else b"")
     with (run_dir / "metrics.csv").open(newline="") as file:
         for row in csv.DictReader(file):
             sha256.update(str(sorted((name, value) for name, value in row.items() if name != "wall_seconds")).encode())
@@ -142,7 +145,9 @@ def train(
         0, kg.checkpoints.capture(module), {"paths": paths}
     )
     grid = [kg.callbacks.ImageGrid(count=4)] if hasattr(module, "generate") else []
-    every = [*callbacks, *grid, Checkpoint(every_n_steps=SAVE_EVERY), Teller()]
+    best = {"monitor": "val_accuracy", "mode": "max"} if case == "classifier" else {}
+    checkpoint = Checkpoint(every_n_steps=SAVE_EVERY, **best)
+    every = [*callbacks, *grid, checkpoint, Teller()]
     trainer = kg.Trainer(run_dir, max_epochs=EPOCHS, callbacks=every)
     trainer.fit(module, data, resume=(run_dir / "config.json").exists())
     return digest(module, run_dir)

@@ -27,6 +27,11 @@ BEST = "best.json"
 MAX_BEST_BYTES = 2**16
 
 
+def is_best(value: Any) -> bool:
+    """Whether something read from a file names a best checkpoint."""
+    return isinstance(value, dict) and type(value.get("step")) is int and isinstance(value.get("value"), int | float)
+
+
 class Checkpoint(RunCallback):
     """Save weights, every optimizer, seed generators, counters, the place in the data, and what computed them.
 
@@ -79,8 +84,9 @@ class Checkpoint(RunCallback):
             raise ValueError(f'mode is {mode!r}; choose "min" (of a loss) or "max" (of an accuracy).')
         self.every_n_epochs, self.every_n_steps, self.keep_last = every_n_epochs, every_n_steps, keep_last
         self.monitor, self.mode = monitor, mode
-        # (epoch, batch) from which a resumed fit goes on; Trainer sets it.
-        self.resumed_from = (0, 0)
+        # (epoch, batch) from which a resumed fit goes on, and what was best there; Trainer sets them.
+        self.resumed_from: tuple[int, int] | None = None
+        self.resumed_best: dict[str, Any] | None = None
         self._lock: DirectoryLock | None = None
         self._accompanying: Sequence[keras.callbacks.Callback] = ()
         self._describe: Callable[[], dict[str, Any]] = dict
@@ -104,19 +110,25 @@ class Checkpoint(RunCallback):
         self.store = CheckpointStore(self.place)
         self.store.collect_garbage()
         self._saved_step, newest = global_step(self.model), self.store.latest()
-        if self.resumed_from == (0, 0) and newest is not None and newest > self._saved_step:
+        if self.resumed_from is None and newest is not None and newest > self._saved_step:
             raise ValueError(
                 f"{self.place} holds checkpoints of another run, up to step {newest}; choose another directory, or "
                 "resume that run."
             )
-        self._best: dict[str, Any] = self._read_best()
+        # A kill may have come between a checkpoint and best.json.
+        self._best: dict[str, Any] = self._read_best() if self.resumed_best is None else dict(self.resumed_best)
         if (self._best.get("monitor"), self._best.get("mode")) != (self.monitor, self.mode):
             self._best = {}  # the best of another measure says nothing about this one
-        self._position = self.resumed_from
+        if self._best:
+            self._write_best()
+        self._position = self._begins_at = self.resumed_from or (0, 0)
+        health: Any = getattr(self.model, "health", None)
+        if hasattr(health, "clear"):
+            health.clear()  # what an earlier fit saw; weights that are not finite now are found by `save` all the same
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Note what is needed during the epoch: on JAX, even reading `self.model` costs a synchronization then."""
-        self._first_batch = self.resumed_from[1] if epoch == self.resumed_from[0] else 0
+        self._first_batch = self._begins_at[1] if epoch == self._begins_at[0] else 0
         self._first_step = global_step(self.model)
         self._position = (epoch, self._first_batch)
         self._steps_per_execution = self.model.steps_per_execution
@@ -142,14 +154,14 @@ class Checkpoint(RunCallback):
         # The last epoch is saved here, not in on_train_end: by then an optimizer with `use_ema` has put the averages
         # in place of the weights, from which training could not go on as before.
         last = epoch + 1 == self.params.get("epochs") or self.model.stop_training
-        if due or last:
+        improves = self._improves(logs or {})
+        if improves:
+            self._best["step"] = global_step(self.model)
+        if due or last or improves:
             self.save()
-        if self._improves(logs or {}):
-            if self._saved_step != global_step(self.model):
-                self.save()
-            self._best["step"] = self._saved_step
-            write_atomically(self.place / BEST, json.dumps(self._best).encode())
-            self.store.prune(self.keep_last, protect=self._protected())
+        if improves:
+            self._write_best()
+        self._check_monitor(logs or {})
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
         """Save the end of training, unless that is done."""
@@ -183,17 +195,21 @@ class Checkpoint(RunCallback):
         if spoilt := non_finite(arrays):
             raise NonFiniteLoss({spoilt[0]: math.nan}, step, epoch + 1)
         remembered, more_arrays = capture_callbacks(self._accompanying)
-        metadata = {"epoch": epoch, "batch": batch, **environment(), "callbacks": remembered, **self._describe()}
+        metadata = {"epoch": epoch, "batch": batch, "best": self._best, "callbacks": remembered}
+        metadata |= {**environment(), **self._describe()}
         path = self.store.save(step, arrays | more_arrays, metadata)
         self._saved_step = step
         self.store.prune(self.keep_last, protect=self._protected())
         return path
 
+    def _write_best(self) -> None:
+        write_atomically(self.place / BEST, json.dumps(self._best).encode())
+
     def _read_best(self) -> dict[str, Any]:
         file = self.place / BEST
         try:
             best = json.loads(read_file(file, MAX_BEST_BYTES)) if file.exists() else {}
-            if best != {} and not (type(best["step"]) is int and isinstance(best["value"], int | float)):
+            if best != {} and not is_best(best):
                 raise ValueError("step and value are no numbers")
             return dict(best)
         except (OSError, LookupError, TypeError, ValueError, RecursionError) as error:
@@ -203,13 +219,16 @@ class Checkpoint(RunCallback):
     def _protected(self) -> list[int]:
         return [self._saved_step, *([self._best["step"]] if "step" in self._best else [])]
 
+    def _check_monitor(self, logs: dict[str, float]) -> None:
+        """Complain about a name that no log has; an epoch without validation has none that begins with `val_`."""
+        validated = any(name.startswith("val_") for name in logs)
+        if self.monitor is None or self.monitor in logs or (self.monitor.startswith("val_") and not validated):
+            return
+        raise ValueError(f"Checkpoint(monitor={self.monitor!r}) is not among the logs: {', '.join(logs)}.")
+
     def _improves(self, logs: dict[str, float]) -> bool:
-        if self.monitor is None:
-            return False
         if self.monitor not in logs:
-            if self.monitor.startswith("val_") and not any(name.startswith("val_") for name in logs):
-                return False  # this epoch had no validation
-            raise ValueError(f"Checkpoint(monitor={self.monitor!r}) is not among the logs: {', '.join(logs)}.")
+            return False
         value = logs[self.monitor]
         sign = 1.0 if self.mode == "min" else -1.0
         if not math.isfinite(value) or sign * value >= sign * self._best.get("value", sign * math.inf):

@@ -3,10 +3,19 @@
 from kerasgan.checkpoints.files import remove_temporaries, write_atomically
 from kerasgan.checkpoints.lock import DirectoryInUse, DirectoryLock
 from kerasgan.checkpoints.provenance import environment
-from kerasgan.checkpoints.state import StateError, capture, named_variables, non_finite, restore, restore_means
+from kerasgan.checkpoints.state import (
+    NOT_RESTORED,
+    StateError,
+    capture,
+    named_variables,
+    non_finite,
+    restore,
+    restore_means,
+)
 from kerasgan.checkpoints.store import Checkpoint, CheckpointError, CheckpointStore, CheckpointWriteError
 
 __all__ = [
+    "NOT_RESTORED",
     "Checkpoint",
     "CheckpointError",
     "CheckpointStore",

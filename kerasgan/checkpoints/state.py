@@ -10,7 +10,7 @@ from kerasgan import backends
 
 Array = np.ndarray[Any, np.dtype[Any]]
 MEANS = "metric/"
-BESIDES = (MEANS, "callback/")  # in a checkpoint, but no part of what `restore` puts back
+NOT_RESTORED = (MEANS, "callback/")  # in a checkpoint, but no part of what `restore` puts back
 
 
 class StateError(ValueError):
@@ -85,8 +85,8 @@ def restore(model: keras.Model, arrays: dict[str, Array]) -> None:
     Raises:
         StateError: Names, shapes or dtypes differ, or a value is not finite or too large for its variable.
     """
-    variables = {name: v for name, v in named_variables(model).items() if not name.startswith(BESIDES)}
-    saved = {name for name in arrays if not name.startswith(BESIDES)}
+    variables = {name: v for name, v in named_variables(model).items() if not name.startswith(NOT_RESTORED)}
+    saved = {name for name in arrays if not name.startswith(NOT_RESTORED)}
     missing, extra = sorted(variables.keys() - saved), sorted(saved - variables.keys())
     if missing or extra:
         raise StateError(

@@ -26,7 +26,7 @@ from kerasgan.loading.allowed import (
     VALUES,
 )
 
-# A configuration of two thousand layers takes two to three MiB; JSON takes up to thirty times its bytes in memory.
+# A run of twelve hundred layers writes as much; JSON takes up to thirty times its bytes in memory.
 MAX_JSON_BYTES = 4 * 2**20
 MAX_DEPTH = 100  # A network within a network adds four.
 MAX_LAYERS = 2000

@@ -28,7 +28,6 @@ class PlayerOptimizers(keras.optimizers.MultiOptimizer):
         for player, optimizer in optimizers.items():
             optimizer.loss_scale_factor = loss_scales[player]
         self.by_player = optimizers
-        self.finalizes = True
         self._variables_of: Callable[[str], list[Any]] | None = None
 
     def attach(self, variables_of: Callable[[str], list[Any]]) -> None:
@@ -65,11 +64,11 @@ class PlayerOptimizers(keras.optimizers.MultiOptimizer):
     def finalize_variable_values(self, var_list: list[Any]) -> None:
         """Overwrite weights with their moving average where a player's optimizer was made with `use_ema`.
 
-        Keras calls this at the end of every `fit`; `finalizes = False` holds it back where a run goes on in another.
+        Keras calls this at the end of every `fit`.
         """
         for player, optimizer in self.by_player.items():
             averages = getattr(optimizer, "inner_optimizer", optimizer).use_ema
-            if self.finalizes and averages and self._variables_of is not None:
+            if averages and self._variables_of is not None:
                 owned = self._variables_of(player)
                 optimizer.finalize_variable_values(owned)
                 for variable in owned:

@@ -59,7 +59,8 @@ def instruct(
     about_the_run = fingerprints(config)
     for callback in callbacks:
         if isinstance(callback, Checkpoint):
-            callback.resumed_from = (start.position.epoch, start.position.batch)
+            callback.resumed_from = (start.position.epoch, start.position.batch) if start.metadata else None
+            callback.resumed_best = start.metadata.get("best")
             callback.accompany(callbacks, lambda: about_the_run | describe())
         elif isinstance(callback, CSVLogger):
             callback.append = start.position != Position()

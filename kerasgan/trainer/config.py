@@ -95,6 +95,8 @@ def _settings(config: dict[str, Any]) -> dict[str, Any]:
             settings[name] = value
         elif isinstance(value, dict):
             settings |= _layers(name, value)
+        elif name == "layers" and value and "class_name" in value[0]:  # of a stock model, which is its own network
+            settings |= _layers("network", {"config": {"layers": value}})
         elif isinstance(value, list) and value and isinstance(value[0], dict):  # the layers of a network from scratch
             settings |= {f"{name} {place}": str(item) for place, item in enumerate(value)}
     loss = (module.get("compile_config") or {}).get("loss")

@@ -68,13 +68,13 @@ def fit_in_parts(
     if position.batch and isinstance(feed.train, Batches):
         parts.end = False
         # The run goes on: averaged weights (`use_ema`) must not take the place of the weights yet.
-        module.optimizer.finalizes = False
+        module.optimizer.finalize_variable_values = lambda variables: None
         parts.set_params({**parts.params, "steps": steps - position.batch if steps else None})
         try:
             first = {"initial_epoch": position.epoch, "epochs": position.epoch + 1}
             module.fit(**feed.fit_arguments(position), **options, **first)
         finally:
-            module.optimizer.finalizes = True
+            del module.optimizer.finalize_variable_values
         parts.begin, parts.end = False, True
         parts.set_params({**parts.params, "steps": steps})
         position = Position(position.epoch + 1)

@@ -2,22 +2,27 @@
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import keras
 
-from kerasgan.trainer.feed import Feed
+from kerasgan.callbacks.logs import global_step
+from kerasgan.trainer.feed import Feed, Position
 from kerasgan.trainer.run_directory import RunDirectory
 
 
-def show_start(module: keras.Model, config: dict[str, Any], feed: Feed, run: RunDirectory) -> None:
-    """Print what is about to be trained, on what, and where it goes."""
+def show_start(module: keras.Model, config: dict[str, Any], feed: Feed, run: RunDirectory, start: Position) -> None:
+    """Print what is about to be trained, on what, from where on, and where it goes."""
     data = config["data"]
     shape = "x".join(str(side) for side in data.get("image_shape", ()))
     images = data.get("examples", {}).get("train")
     batches = feed.batches_per_epoch
+    done = f"step {global_step(module):,}, {start.epoch:,} epochs" + (
+        f", {start.batch:,} batches" if start.batch else ""
+    )
     _show(
         {
             "module": type(module).__name__,
@@ -36,6 +41,7 @@ def show_start(module: keras.Model, config: dict[str, Any], feed: Feed, run: Run
             ),
             "parameters": _parameters(module),
             "run directory": run.path,
+            "goes on after": None if start == Position() else done,
         }
     )
 
@@ -56,12 +62,29 @@ def show_end(run: RunDirectory, exported: Sequence[Path], results: dict[str, Any
         "metrics": run.metrics_file if run.metrics_file.exists() else None,
         "logs": f"tensorboard --logdir {run.tensorboard}" if run.tensorboard.exists() else None,
     }
-    _show({name: value for name, value in rows.items() if value})
+    _show(rows)
 
 
 def warn(message: str) -> None:
     """Print one line on stderr."""
     print(f"warning: {message}", file=sys.stderr)
+
+
+@contextmanager
+def disk_errors_after(status: str) -> Iterator[None]:
+    """Let the disk refuse what is written at the end of a run that has failed already, and say so on stderr.
+
+    A full disk that ends a run is still full when `results.json` is written; the first error has the better place.
+
+    Args:
+        status: `"done"` for a run that went well: there the refusal is the error.
+    """
+    try:
+        yield
+    except OSError as error:
+        if status == "done":
+            raise
+        warn(str(error))
 
 
 def as_markdown(config: dict[str, Any]) -> str:
@@ -83,9 +106,10 @@ def _show(rows: Mapping[str, Any]) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    console, width = Console(highlight=False), max(map(len, rows))
+    shown = {name: value for name, value in rows.items() if value}
+    console, width = Console(highlight=False), max(map(len, shown))
     console.print()
-    for name, value in rows.items():
+    for name, value in shown.items():
         # Soft: a path that is broken into lines cannot be copied.
         console.print(Text.assemble((f"{name:<{width}}  ", "dim"), str(value)), soft_wrap=True)
     console.print()

@@ -8,12 +8,11 @@ import keras
 from kerasgan.callbacks import NonFiniteLoss
 from kerasgan.callbacks.logs import global_step
 from kerasgan.checkpoints import CheckpointStore, capture, restore
-from kerasgan.checkpoints.state import BESIDES
 from kerasgan.trainer import presentation
 from kerasgan.trainer.attendants import close
-from kerasgan.trainer.feed import Position
+from kerasgan.trainer.feed import Feed
 from kerasgan.trainer.results import Record
-from kerasgan.trainer.resume import Start
+from kerasgan.trainer.resume import Start, check_manifest, newest_good
 
 
 class Recovery:
@@ -26,22 +25,20 @@ class Recovery:
         module: Compiled, and restored if the run is resumed.
         start: Where training begins.
         store: The run's checkpoints, if it has any.
-        limit: Returns at most, counted over all resumes; 0 for none.
+        feed: What it is trained on.
+        limit: Returns at most; 0 for none. A resume goes on counting where its checkpoint stands.
 
     Attributes:
-        restores: Returns so far, counted over all resumes. The order of the data depends on it.
+        restores: Returns so far. The order of the data depends on it.
     """
 
-    def __init__(self, module: keras.Model, start: Start, store: CheckpointStore, limit: int) -> None:
+    def __init__(self, module: keras.Model, start: Start, store: CheckpointStore, feed: Feed, limit: int) -> None:
         self.restores: int = start.metadata.get("reshuffles", 0)
-        self._module, self._store, self._limit = module, store, limit
-        self._first_step = global_step(module)
-        self._start: Start | None = None
-        # A model that is built by its first batch has no state yet to go back to.
-        if limit and module.built:
-            # Not the arrays of the checkpoint alone: a resume may have changed a learning rate since.
-            besides = {name: array for name, array in start.arrays.items() if name.startswith(BESIDES)}
-            self._start = replace(start, arrays=capture(module) | besides)
+        self._module, self._store, self._feed, self._limit = module, store, feed, limit
+        self._first_step, self._start = global_step(module), start
+        # Not the arrays of the checkpoint: a resume may have changed a learning rate since. A model that is built by
+        # its first batch has no state yet to go back to.
+        self._first_state = capture(module) if limit and module.built else None
 
     def train(
         self,
@@ -67,10 +64,9 @@ class Recovery:
                 return attempt(start)
             except NonFiniteLoss as raised:
                 error = self._cause(raised)
-                if self.restores >= self._limit or (earlier := self._good_state()) is None:
+                if self.restores >= self._limit or (earlier := self._go_back()) is None:
                     raise error from (None if error is raised else raised)
                 self.restores += 1
-                restore(self._module, dict(earlier.arrays))
                 step = global_step(self._module)
                 close(callbacks)
                 record.go_back(earlier.position.epoch, step)
@@ -86,12 +82,14 @@ class Recovery:
         noted = NonFiniteLoss.of(self._module, error.epoch, error.values)
         return error if noted is None or noted.step > error.step else noted
 
-    def _good_state(self) -> Start | None:
-        found = self._store.newest_good()
-        if found is None or found[0].step <= self._first_step:
-            return self._start
-        checkpoint, passed_over = found
-        for path, reason in passed_over:
-            presentation.warn(f"{path} is passed over: {reason}")
-        place = Position(checkpoint.metadata["epoch"], checkpoint.metadata["batch"])
-        return Start(place, checkpoint.arrays, checkpoint.metadata)
+    def _go_back(self) -> Start | None:
+        """Put the newest good state into the module."""
+        checkpoint = newest_good(self._store)
+        if checkpoint is not None and checkpoint.step > self._first_step:
+            check_manifest(checkpoint)
+            restore(self._module, checkpoint.arrays)
+            return Start.at(checkpoint, self._feed)
+        if self._first_state is None:
+            return None
+        restore(self._module, self._first_state)
+        return self._start

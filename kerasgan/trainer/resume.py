@@ -1,13 +1,23 @@
 """From the newest good checkpoint of a run back into training."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import keras
 import numpy as np
 
-from kerasgan.checkpoints import Checkpoint, CheckpointStore, StateError, environment, named_variables, restore
+from kerasgan.callbacks.checkpoint import is_best
+from kerasgan.checkpoints import (
+    NOT_RESTORED,
+    Checkpoint,
+    CheckpointStore,
+    StateError,
+    environment,
+    named_variables,
+    restore,
+)
 from kerasgan.data import Batches
 from kerasgan.trainer import presentation
 from kerasgan.trainer.config import differences, rates
@@ -23,13 +33,25 @@ class Start:
 
     Attributes:
         position: The place in the data.
-        arrays: Of the checkpoint, by the names of `named_variables`; empty at the very beginning.
-        metadata: Of the checkpoint: what callbacks remember, seconds so far, the configuration.
+        arrays: Of the checkpoint, what is not put back before training begins: running means, and what callbacks keep.
+        metadata: Of the checkpoint: what callbacks remember, seconds so far, the configuration; empty for a new run.
     """
 
     position: Position = field(default_factory=Position)
     arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
     metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def at(cls, checkpoint: Checkpoint, feed: Feed) -> "Start":
+        """Begin where a checkpoint was taken, or where its epoch began if the data cannot be entered in the middle."""
+        position = Position(checkpoint.metadata["epoch"], checkpoint.metadata["batch"])
+        if position.batch and not isinstance(feed.train, Batches):
+            presentation.warn(
+                f"only kg.data can go on in the middle of an epoch; epoch {position.epoch + 1} starts again."
+            )
+            position = Position(position.epoch)
+        arrays = {name: array for name, array in checkpoint.arrays.items() if name.startswith(NOT_RESTORED)}
+        return cls(position, arrays, checkpoint.metadata)
 
     @property
     def finished(self) -> bool:
@@ -37,16 +59,38 @@ class Start:
         return bool(self.metadata.get("stopped"))
 
 
+def newest_good(store: CheckpointStore) -> Checkpoint | None:
+    """Return the newest checkpoint that is whole, having named those that are not; None if there is none at all.
+
+    Raises:
+        CheckpointError: There are checkpoints, and none is whole.
+    """
+    found = store.newest_good()
+    if found is None:
+        return None
+    checkpoint, passed_over = found
+    for _, reason in passed_over:
+        presentation.warn(f"passing over {reason}")
+    return checkpoint
+
+
 def resumed(
-    run: RunDirectory, module: keras.Model, feed: Feed, config: dict[str, Any], *, allow_changes: bool = False
+    run: RunDirectory,
+    store: CheckpointStore,
+    module: keras.Model,
+    feed: Feed,
+    config: dict[str, Any],
+    *,
+    allow_changes: bool = False,
 ) -> Start:
     """Put the newest good state of a run back into `module`.
 
     Args:
         run: The run that was started before.
+        store: Its checkpoints.
         module: Compiled as it was then.
         feed: The data it was trained on.
-        config: What `describe_run` says of the present call. Changes that are allowed are noted in it.
+        config: What `describe_run` says of the present call. Changes that are allowed, and were, are noted in it.
         allow_changes: Go on with other settings, of the optimizers and data most of all, than those of the run.
 
     Returns:
@@ -58,58 +102,60 @@ def resumed(
         ValueError: A setting is not what it was, and that was not allowed.
         StateError: The checkpoint does not fit the module.
     """
-    found = CheckpointStore(config["checkpoints"] or run.store.directory).newest_good()
-    if found is None:
-        if run.metrics_file.exists():
-            raise RunDirectoryError(
-                f"{run.path} holds a run that has no checkpoint to go on from; choose another directory."
-            )
+    checkpoint = newest_good(store)
+    if checkpoint is None and run.metrics_file.exists():
+        raise RunDirectoryError(
+            f"{run.path} holds a run that has no checkpoint to go on from; choose another directory."
+        )
+    if checkpoint is not None:
+        check_manifest(checkpoint)
+    # A run may have been given other settings and been killed before it saved anything under them.
+    earlier = (checkpoint and checkpoint.metadata.get("config")) or run.read_config()
+    changed = _changes(run, earlier, config, allow_changes)
+    noted = [{"step": checkpoint.step if checkpoint else 0, "differences": changed}] if changed else []
+    if changes := [*earlier.get("changes", []), *noted]:
+        config["changes"] = changes
+    if checkpoint is None:
         presentation.warn(f"{run.path} has no checkpoint yet; training starts at its beginning.")
         return Start()
-    checkpoint, passed_over = found
-    _check_metadata(checkpoint)
-    # A run may have been given other settings and been killed before it saved anything under them.
-    earlier = checkpoint.metadata.get("config") or run.read_config()
-    try:
-        changed = differences(earlier, config)
-    except (LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise RunDirectoryError(
-            f"{run.path}: its configuration is not that of a run ({error!r}); restore it, or start a new run."
-        ) from error
-    if changed and not allow_changes:
-        raise ValueError(
-            f"{run.path} cannot be resumed with other settings: {_listed(changed)}. Use those it was started with, "
-            "allow it (allow_changes=True, --allow-changes), or start a new run."
-        )
     _check_step(checkpoint, module)
-    for _, reason in passed_over:
-        presentation.warn(f"passing over {reason}")
     try:
         restore(module, checkpoint.arrays)
     except StateError as error:
         raise StateError(f"{checkpoint.path}: {error}") from error
     _say_what_computes_otherwise(checkpoint)
-    start = Start(
-        Position(checkpoint.metadata["epoch"], checkpoint.metadata["batch"]), checkpoint.arrays, checkpoint.metadata
-    )
+    start = Start.at(checkpoint, feed)
     if changed:
-        presentation.warn(f"going on with other settings: {_listed(changed)}.")
-        config["changes"] = [*earlier.get("changes", []), {"step": checkpoint.step, "differences": changed}]
         _take_new_rates(module, earlier, config)
-        # Batch 7 of other batches would be other images.
-        same_data = not any(
-            name.startswith(("batch_size", "data", "drop_remainder", "limit", "overfit")) for name in changed
-        )
-        position = start.position if same_data else Position(start.position.epoch)
-        start = replace(start, position=position)
+        if any(name.startswith(("batch_size", "data", "drop_remainder", "limit", "overfit")) for name in changed):
+            start = replace(start, position=Position(start.position.epoch))  # batch 7 would be other images now
     if allow_changes:
         start = replace(start, metadata={**start.metadata, "stopped": False})  # its callbacks may have changed too
-    if start.position.batch and not isinstance(feed.train, Batches):
-        presentation.warn(
-            f"only kg.data can go on in the middle of an epoch; epoch {start.position.epoch + 1} starts again."
-        )
-        start = replace(start, position=Position(start.position.epoch))
     return start
+
+
+def _changes(run: RunDirectory, earlier: dict[str, Any], config: dict[str, Any], allowed: bool) -> list[str]:
+    """Return how settings differ from those of the run, if they may."""
+    try:
+        changed, old_rates = differences(earlier, config), rates(earlier)
+    except (LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise RunDirectoryError(
+            f"{run.path}: its configuration is not that of a run ({error!r}); restore it, or start a new run."
+        ) from error
+    if changed and not allowed:
+        raise ValueError(
+            f"{run.path} cannot be resumed with other settings: {_listed(changed)}. Use those it was started with, in "
+            "a module built anew; allow it (allow_changes=True, --allow-changes); or start a new run."
+        )
+    for player, rate in rates(config).items():
+        if player in old_rates and isinstance(rate, dict) != isinstance(old_rates[player], dict):
+            raise ValueError(
+                f"{run.path}: a schedule and a constant learning rate of the {player} cannot take each other's place "
+                "on resume; start a new run."
+            )
+    if changed:
+        presentation.warn(f"going on with other settings: {_listed(changed)}.")
+    return changed
 
 
 def _listed(changed: list[str]) -> str:
@@ -118,22 +164,33 @@ def _listed(changed: list[str]) -> str:
     return "; ".join([*shown, f"and {more} more"] if more > 0 else shown)
 
 
-def _check_metadata(checkpoint: Checkpoint) -> None:
-    """Refuse a manifest that is whole, by its digest, and says what no run of ours says."""
-    counts = {name: checkpoint.metadata.get(name) for name in ("epoch", "batch")}
-    wrong = {name: count for name, count in counts.items() if type(count) is not int or not 0 <= count < 2**63}
-    for name, kind in {"config": dict, "versions": dict, "callbacks": dict, "wall_seconds": int | float}.items():
-        value = checkpoint.metadata.get(name)
-        if value is not None and not isinstance(value, kind):
-            wrong[name] = value
-    remembered = checkpoint.metadata.get("callbacks") or {}
-    if "callbacks" not in wrong and not all(isinstance(fields, dict) for fields in remembered.values()):
-        wrong["callbacks"] = remembered
+def check_manifest(checkpoint: Checkpoint) -> None:
+    """Refuse a manifest that is whole, by its digest, and says what no run of ours says.
+
+    Raises:
+        StateError: It does; one line that names the entry.
+    """
+    says = checkpoint.metadata
+    wrong = {name: says.get(name) for name in ("epoch", "batch") if not _is_count(says.get(name))}
+    checks: dict[str, Callable[[Any], bool]] = {
+        "config": lambda value: isinstance(value, dict),
+        "versions": lambda value: isinstance(value, dict),
+        "callbacks": lambda value: isinstance(value, dict) and all(isinstance(item, dict) for item in value.values()),
+        "best": lambda value: isinstance(value, dict) and (not value or is_best(value)),
+        "wall_seconds": lambda value: type(value) in (int, float) and 0 <= value < math.inf,
+        "reshuffles": _is_count,
+        "stopped": lambda value: isinstance(value, bool),
+    }
+    wrong |= {name: says[name] for name, sound in checks.items() if name in says and not sound(says[name])}
     for name, value in wrong.items():
         raise StateError(
             f"{checkpoint.path}: {name!r} is {str(repr(value))[:80]} in its manifest, which no run says; delete it to "
             "go on from an earlier one."
         )
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and 0 <= value < 2**63
 
 
 def _check_step(checkpoint: Checkpoint, module: keras.Model) -> None:
@@ -161,10 +218,10 @@ def _say_what_computes_otherwise(checkpoint: Checkpoint) -> None:
     """Warn where nobody can promise the bits of a run that was never stopped."""
     now = environment()
     then = {name: checkpoint.metadata.get(name, value) for name, value in now.items()}
-    pairs = [("threads", then["threads"], now["threads"])]
-    pairs += [(name, then["versions"].get(name), now["versions"][name]) for name in ("engine", "keras")]
+    pairs = [(name, then[name], now[name]) for name in ("devices", "threads")]
+    pairs += [(name, then["versions"].get(name), number) for name, number in now["versions"].items()]
     if changed := [f"{name} {old}, now {new}" for name, old, new in pairs if old != new]:
         presentation.warn(
-            f"{checkpoint.path} was saved with {' and '.join(changed)}: the run goes on, but not bit for bit as it "
-            "would have."
+            f"{checkpoint.path} was saved with {'; '.join(changed)}: the run goes on, but not bit for bit as it would "
+            "have."
         )

@@ -11,13 +11,13 @@ import keras
 
 from kerasgan import backends
 from kerasgan.callbacks import Checkpoint
+from kerasgan.callbacks.logs import global_step
 from kerasgan.checkpoints import CheckpointStore
 from kerasgan.modules import Module
 from kerasgan.trainer import presentation
 from kerasgan.trainer.attendants import bind, close, instruct, with_defaults
 from kerasgan.trainer.config import describe_run
-from kerasgan.trainer.endings import last_words
-from kerasgan.trainer.feed import Feed
+from kerasgan.trainer.feed import Feed, Position
 from kerasgan.trainer.parts import PlaceInData, StopAtStep, fit_in_parts
 from kerasgan.trainer.recovery import Recovery
 from kerasgan.trainer.results import Record
@@ -54,7 +54,7 @@ class Trainer:
         on_nan: What to do once a loss, a gradient norm or a weight is NaN or infinite: `"stop"` ends the run with
             `NonFiniteLoss`; `"restore"` goes back to the newest good checkpoint, or else to the beginning, and on
             with another order of the data.
-        max_restores: Returns at most, counted over all resumes; once more, and the run ends as with `"stop"`.
+        max_restores: Returns at most; once more, and the run ends as with `"stop"`. Checkpoints keep the count.
 
     Raises:
         ValueError: An option is out of range.
@@ -145,11 +145,11 @@ class Trainer:
             bind(callbacks, run, redirect=bool(self.fast_dev_run))
             checkpoint = next((callback for callback in callbacks if isinstance(callback, Checkpoint)), None)
             config = describe_run(module, data, self._options(), checkpoint.place if checkpoint else None)
-            start = resumed(run, module, feed, config, allow_changes=allow_changes) if resume else Start()
-            record, stop_at_step = Record(module, start, run.read_results()), StopAtStep(self.max_steps)
             store = CheckpointStore(config["checkpoints"] or run.store.directory)
-            recovery = Recovery(module, start, store, limit=self.max_restores if self.on_nan == "restore" else 0)
-            if not resume or "changes" in config:
+            start = resumed(run, store, module, feed, config, allow_changes=allow_changes) if resume else Start()
+            record, stop_at_step = Record(module, start, run.read_results()), StopAtStep(self.max_steps)
+            recovery = Recovery(module, start, store, feed, self.max_restores if self.on_nan == "restore" else 0)
+            if not resume or config.get("changes") != run.read_config().get("changes"):
                 run.write_json(run.config_file, config)
 
             def describe() -> dict[str, Any]:
@@ -158,34 +158,34 @@ class Trainer:
 
             def train(start: Start) -> None:
                 instruct(callbacks, data, feed, config, start, describe)
-                guides = [record, PlaceInData(feed.train, start), stop_on_signal]
+                internal = [record, PlaceInData(feed.train, start), stop_on_signal]
                 fit_in_parts(
                     module,
                     feed,
-                    [*guides, stop_at_step, *callbacks],
-                    epochs=self._epochs(feed),
+                    [*internal, stop_at_step, *callbacks],
+                    epochs=self._epochs(feed, start.position, global_step(module)),
                     max_steps=self.max_steps,
                     start=start,
                     validation_freq=1 if self.fast_dev_run else self.check_val_every_n_epochs,
                 )
 
-            presentation.show_start(module, config, feed, run)
+            presentation.show_start(module, config, feed, run, start.position)
 
             status = "failed"
             try:
                 with StopOnSignal(checkpoint.save if checkpoint else None) as stop_on_signal:
                     recovery.train(train, start, record, callbacks)
+                exported = _export(run, module)
                 status = "done"
             except (Interrupted, KeyboardInterrupt):
                 status = "interrupted"
                 raise
             finally:
                 results = record.results(status, feed.batch_size) | {"restores": recovery.restores}
-                with last_words(status):
+                with presentation.disk_errors_after(status):
                     close(callbacks)
-                with last_words(status):
+                with presentation.disk_errors_after(status):
                     run.write_json(run.results_file, results)
-            exported = [run.export(name, network) for name, network in _networks_to_export(module).items()]
             presentation.show_end(run, exported, results, rehearsal=bool(self.fast_dev_run))
         return record
 
@@ -213,7 +213,7 @@ class Trainer:
             try:
                 with run.locked():
                     run.write_json(run.results_file, {**run.read_results(), "test": means})
-            except RunDirectoryError as error:
+            except (RunDirectoryError, OSError) as error:
                 # The figures took their time, and are not lost: they are returned.
                 presentation.warn(f"the test figures are not written to {run.results_file}: {error}")
         return means
@@ -280,7 +280,7 @@ class Trainer:
         ):
             yield run
 
-    def _epochs(self, feed: Feed) -> int:
+    def _epochs(self, feed: Feed, position: Position, step: int) -> int:
         if self.fast_dev_run:
             return 1
         if self.max_epochs is not None:
@@ -288,7 +288,8 @@ class Trainer:
         if self.max_steps is None:
             return 1
         # StopAtStep ends training; without max_epochs this number only has to be large enough.
-        return -(-self.max_steps // (feed.batches_per_epoch or 1))
+        left = max(0, self.max_steps - step) + position.batch
+        return position.epoch - (-left // (feed.batches_per_epoch or 1))
 
     # Options.
 
@@ -307,5 +308,12 @@ class Trainer:
         return {name: getattr(self, name) for name in names}
 
 
-def _networks_to_export(module: keras.Model) -> dict[str, keras.Model]:
-    return module.networks_to_export() if isinstance(module, Module) else {"model": module}
+def _export(run: RunDirectory, module: keras.Model) -> list[Path]:
+    """Write every network that others may want, and return where; a class that cannot be described is left out."""
+    exported = []
+    for name, network in (module.networks_to_export() if isinstance(module, Module) else {"model": module}).items():
+        try:
+            exported.append(run.export(name, network))
+        except NotImplementedError:
+            presentation.warn(f"{name}.keras is not written: {type(network).__name__} has no get_config().")
+    return exported

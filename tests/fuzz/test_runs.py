@@ -12,6 +12,8 @@ from kerasgan.checkpoints.format import MANIFEST, render_manifest
 from kerasgan.testing import IMAGE_SHAPE, tiny_images
 from kerasgan.trainer.config import describe_run
 from kerasgan.trainer.feed import Feed
+from kerasgan.trainer.recovery import Recovery
+from kerasgan.trainer.results import Record
 from kerasgan.trainer.resume import resumed
 from kerasgan.trainer.run_directory import RunDirectory
 from tests.fuzz.mutations import fuzz, mutated, mutated_json
@@ -80,14 +82,16 @@ def test_what_a_manifest_says_of_the_run(run, data):
     classifier = tiny_classifier()
     config = describe_run(classifier, data, {"limit_train_batches": None, "overfit_batches": None}, run / "checkpoints")
     fields["metadata"]["config"] = json.loads(json.dumps(config, default=str))
-    feed = Feed.of(data, None, None, classifier)
+    feed, store = Feed.of(data, None, None, classifier), kg.checkpoints.CheckpointStore(run / "checkpoints")
     gone_on = 0
 
     def check(metadata):
         nonlocal gone_on
         (path / MANIFEST).write_bytes(render_manifest({**fields, "metadata": metadata}))
         try:
-            start = resumed(RunDirectory(run), classifier, feed, dict(config))
+            start = resumed(RunDirectory(run), store, classifier, feed, dict(config))
+            Record(classifier, start, {}).results("done", None)
+            Recovery(classifier, start, store, feed, limit=1)
         except (*DOCUMENTED, ValueError) as error:
             one_line(error)
             assert type(error) in (*DOCUMENTED, ValueError)

@@ -18,11 +18,8 @@ def test_memory_that_was_taken_is_seen_even_if_given_back():
 
 def test_work_is_seen():
     with commands.spent() as cost:
-        while not cost or cost[0] < 0.05:
-            sum(range(10**5))
-            if not cost:
-                break
-    assert 0 < cost[0] < commands.MOST_SECONDS
+        sum(range(10**6))
+    assert 0.001 < cost[0] < commands.MOST_SECONDS
 
 
 def test_whatever_is_made_changed_or_removed_is_seen(tmp_path):

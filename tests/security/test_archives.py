@@ -72,11 +72,11 @@ def test_a_table_of_contents_that_lies_is_refused(archive, config, field, value,
 
 def test_a_table_of_contents_without_end_is_refused(tmp_path, growth):
     entry = b"PK\x01\x02" + bytes(24) + struct.pack("<H", 1) + bytes(16) + b"a"
-    table = entry * 150_000
+    table = entry * 400_000
     path = tmp_path / "long.keras"
     path.write_bytes(table + b"PK\x05\x06" + bytes(4) + struct.pack("<HHIIH", 0, 0, len(table), 0, 0))
     assert growth(lambda: refused(path, "its table of contents has more than 4,194,304 bytes")) < 20
-    assert growth(lambda: zipfile.ZipFile(path)) > 40
+    assert growth(lambda: zipfile.ZipFile(path)) > 50
 
 
 def test_a_large_configuration_is_not_read(archive, growth):

@@ -68,7 +68,7 @@ class SignalAtStep(keras.callbacks.Callback):
 # The same run.
 
 
-def test_a_run_stopped_after_every_single_step_is_the_same_run(tmp_path):
+def test_a_run_stopped_after_every_single_step_is_the_same_run(tmp_path, capsys):
     """Twelve processes' worth of resumes, each of a run that was itself resumed."""
     whole, _ = train(tmp_path / "whole", max_epochs=3)
     for step in range(12):
@@ -79,6 +79,7 @@ def test_a_run_stopped_after_every_single_step_is_the_same_run(tmp_path):
     resumed, _ = train(tmp_path / "run", max_epochs=3, resume=True)
     assert_same_state(whole, resumed)
     assert rows(tmp_path / "whole") == rows(tmp_path / "run")
+    assert "goes on after  step 11, 2 epochs, 3 batches" in capsys.readouterr().out
 
 
 NEVER_BETTER = {"min_delta": 1e9, "monitor": "val_generator_loss", "mode": "min"}
@@ -163,14 +164,105 @@ def test_a_run_killed_after_its_last_step_is_finished_by_a_resume(tmp_path):
     assert json.loads((tmp_path / "run" / "results.json").read_text())["status"] == "done"
 
 
+# Not only modules of ours on data of ours.
+
+
+def stock_model(**options):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(2)])
+    model.compile(keras.optimizers.SGD(0.05, **options), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    return model
+
+
+def labelled(**options):
+    return kg.data.DataModule(tiny_images(32), np.arange(32) % 2, **{"batch_size": 8, "seed": 0, **options})
+
+
+@pytest.mark.parametrize("options", [{}, {"use_ema": True, "ema_momentum": 0.5}], ids=["plain", "averaging"])
+def test_a_stock_model_resumed_in_mid_epoch_is_the_same_run(tmp_path, options):
+    whole, _ = train(tmp_path / "whole", stock_model(**options), data=labelled(), max_epochs=2)
+    with pytest.raises(kg.Interrupted):
+        stopped = [SignalAtStep(2)]
+        train(tmp_path / "run", stock_model(**options), data=labelled(), callbacks=stopped, max_epochs=2)
+    # Built in the same process, its layers have other generated names now.
+    resumed, _ = train(tmp_path / "run", stock_model(**options), data=labelled(), max_epochs=2, resume=True)
+    for one, other in zip(whole.get_weights(), resumed.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_arrays_whose_newest_checkpoint_is_damaged_are_resumed_at_an_epoch(tmp_path, capsys):
+    data = (tiny_images(128), np.arange(128) % 2)  # four batches of 32, Keras's own number
+    with pytest.raises(kg.Interrupted):
+        stopped = [SignalAtStep(3)]
+        options = {"callbacks": stopped, "checkpoint": {"every_n_steps": 1}, "max_epochs": 2}
+        train(tmp_path / "run", stock_model(), data=data, **options)
+    newest = tmp_path / "run" / "checkpoints" / "step-000000003" / "state.safetensors"
+    newest.write_bytes(newest.read_bytes()[:-1])
+    _, history = train(tmp_path / "run", stock_model(), data=data, max_epochs=2, resume=True)
+    assert history.epoch == [0, 1]
+    assert "epoch 1 starts again" in capsys.readouterr().err
+
+
+def test_a_model_that_cannot_be_described_is_trained_and_not_exported(tmp_path, capsys):
+    class Undescribed(keras.Model):
+        def __init__(self, units):
+            super().__init__()
+            self.dense = keras.layers.Dense(units)
+
+        def build(self, input_shape):
+            self.dense.build((None, 64))
+            self.built = True
+
+        def call(self, images):
+            return self.dense(keras.ops.reshape(images, (-1, 64)))
+
+    model = Undescribed(2)
+    model.build((None, 8, 8, 1))
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    train(tmp_path / "run", model, data=labelled(), max_epochs=1)
+    assert "model.keras is not written: Undescribed has no get_config()" in capsys.readouterr().err
+    assert json.loads((tmp_path / "run" / "results.json").read_text())["status"] == "done"
+
+
+def test_the_best_epoch_outlives_a_kill_between_its_checkpoint_and_its_name(tmp_path, monkeypatch):
+    class Scores(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            logs["score"] = [3.0, 1.0, 2.0][epoch]
+
+    def go(name, **options):
+        checkpoint = {"monitor": "score", "keep_last": 1}
+        train(tmp_path / name, callbacks=[Scores()], checkpoint=checkpoint, max_epochs=3, **options)
+        return json.loads((tmp_path / name / "checkpoints" / "best.json").read_text())
+
+    best = go("whole")
+    assert (best["step"], best["value"]) == (8, 1.0)
+    write, calls = kg.callbacks.Checkpoint._write_best, []
+
+    def killed(self):
+        calls.append(self)
+        if len(calls) == 2:
+            raise RuntimeError("killed")
+        write(self)
+
+    monkeypatch.setattr(kg.callbacks.Checkpoint, "_write_best", killed)
+    with pytest.raises(RuntimeError, match="killed"):
+        go("run")
+    assert go("run", resume=True) == best
+    assert kg.load_run(tmp_path / "run", step="best").global_step == 8
+
+
 # What stands in the files.
 
 
 class FailAtEpoch(keras.callbacks.Callback):
     """Raises at the end of an epoch, after the loggers and before the checkpoint."""
 
+    def __init__(self, epoch=1):
+        super().__init__()
+        self.epoch = epoch
+
     def on_epoch_end(self, epoch, logs=None):
-        if epoch == 1:
+        if epoch == self.epoch:
             raise RuntimeError("the power is out")
 
 
@@ -272,6 +364,66 @@ def test_a_rate_is_changed_only_where_that_is_allowed_and_then_really(tmp_path, 
     train(tmp_path / "run", fresh(5e-4), max_epochs=3, resume=True)
     with pytest.raises(ValueError, match=r"learning_rate was 0\.0005 and is 0\.001"):
         train(tmp_path / "run", fresh(), max_epochs=4, resume=True)
+
+
+def changes(run_dir):
+    config = json.loads((run_dir / "config.json").read_text())
+    return [change["step"] for change in config.get("changes", [])]
+
+
+def test_every_change_stays_noted_until_it_is_undone_by_a_kill(tmp_path):
+    train(tmp_path / "run", max_epochs=1)
+    for epochs, rate in ((2, 5e-4), (3, 5e-4), (4, 2e-4)):
+        train(tmp_path / "run", fresh(rate), max_epochs=epochs, resume=True, allow_changes=True)
+    assert changes(tmp_path / "run") == [4, 12]
+    store = kg.checkpoints.CheckpointStore(tmp_path / "run" / "checkpoints")
+    assert [change["step"] for change in store.load().metadata["config"]["changes"]] == [4, 12]
+    with pytest.raises(RuntimeError, match="the power is out"):
+        now = {"callbacks": [FailAtEpoch(4)], "resume": True, "allow_changes": True, "checkpoint": {"keep_last": 9}}
+        train(tmp_path / "run", fresh(1e-4), max_epochs=6, **now)
+    assert changes(tmp_path / "run") == [4, 12, 16]
+    train(tmp_path / "run", fresh(2e-4), max_epochs=5, resume=True)
+    assert changes(tmp_path / "run") == [4, 12]
+
+
+def test_settings_count_also_before_the_first_checkpoint(tmp_path):
+    with pytest.raises(kg.Interrupted):
+        train(tmp_path / "run", callbacks=[SignalAtStep(1)], max_epochs=2)
+    store = tmp_path / "run" / "checkpoints"
+    for step in store.glob("step-*"):
+        step.rename(tmp_path / step.name)
+    with pytest.raises(ValueError, match="cannot be resumed with other settings: discriminator learning_rate"):
+        train(tmp_path / "run", fresh(0.1), max_epochs=2, resume=True)
+    gan, _ = train(tmp_path / "run", fresh(0.1), max_epochs=1, resume=True, allow_changes=True)
+    assert gan.global_step == 4
+    assert changes(tmp_path / "run") == [0]
+
+
+def test_a_schedule_cannot_take_the_place_of_a_rate(tmp_path):
+    train(tmp_path / "run", max_epochs=1)
+    other = fresh(keras.optimizers.schedules.CosineDecay(1e-3, 9))
+    with pytest.raises(ValueError, match="a schedule and a constant learning rate of the generator cannot take each"):
+        train(tmp_path / "run", other, max_epochs=2, resume=True, allow_changes=True)
+
+
+def test_smaller_batches_are_trained_up_to_max_steps(tmp_path):
+    train(tmp_path / "run", max_steps=8)
+    options = {"data": tiny_data(batch_size=4), "resume": True, "allow_changes": True}
+    gan, _ = train(tmp_path / "run", max_steps=16, **options)
+    assert gan.global_step == 16
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("wall_seconds", None), ("wall_seconds", float("nan")), ("versions", None), ("reshuffles", "x"), ("best", [1])],
+)
+def test_a_manifest_that_says_nonsense_is_refused_by_name(tmp_path, name, value):
+    train(tmp_path / "run", max_epochs=1)
+    store = kg.checkpoints.CheckpointStore(tmp_path / "run" / "checkpoints")
+    checkpoint = store.load()
+    store.save(checkpoint.step, checkpoint.arrays, checkpoint.metadata | {name: value})
+    with pytest.raises(kg.checkpoints.StateError, match=f"{name!r} is .* in its manifest, which no run says; delete"):
+        train(tmp_path / "run", max_epochs=2, resume=True)
 
 
 def test_a_rate_that_a_callback_had_lowered_stays_low(tmp_path):

@@ -507,7 +507,7 @@ def test_a_resumed_epoch_that_is_stopped_again_leaves_averaging_on(tmp_path):
     again = tiny_gan()
     stop_at(0, again, resume=True)
     assert again.global_step == 3
-    assert again.optimizer.finalizes
+    assert "finalize_variable_values" not in vars(again.optimizer)
 
 
 def test_arrays_resumed_in_mid_epoch_start_that_epoch_again_and_say_so(tmp_path, capsys):
