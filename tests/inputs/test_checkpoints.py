@@ -210,14 +210,6 @@ WRITTEN_ON = {
     "metrics.csv not in UTF-8": ("metrics.csv", b"epoch,step,wall_seconds\n\xff,4,1.0\n", "metrics.csv cannot be gone"),
     "metrics.csv of NUL": ("metrics.csv", b"epoch,step,wall_seconds\n\0,4,1.0\n", "metrics.csv cannot be gone on"),
     "metrics.csv a long word": ("metrics.csv", b"epoch,step,wall_seconds\n" + b"9" * 200_000, "metrics.csv cannot be"),
-    "best.json not JSON": ("checkpoints/best.json", b"{", "best.json cannot be gone on with"),
-    "best.json 100,000 deep": ("checkpoints/best.json", DEEP, "best.json cannot be gone on with"),
-    "best.json a list": ("checkpoints/best.json", b"[]", "best.json cannot be gone on with"),
-    "best.json of words": (
-        "checkpoints/best.json",
-        b'{"monitor": "val_accuracy", "mode": "max", "value": "high", "step": "four"}',
-        "best.json cannot be gone on with",
-    ),
 }
 
 
@@ -232,6 +224,15 @@ def test_what_a_resumed_run_would_write_on_is_read_before_it_trains(run, script,
     # The attempt is on record; nothing else of the run has changed.
     assert not [path for path in outcome.changed if "tensorboard" not in path and path != "here/run/results.json"]
     assert [path.name for path in (run / "checkpoints").glob("step-*")] == [STEP]
+
+
+@pytest.mark.parametrize("content", [b"{", DEEP, b"[]", b'{"monitor": "val_accuracy", "mode": "max", "step": "four"}'])
+def test_a_damaged_best_json_is_written_again_from_the_checkpoint(run, script, content):
+    file = run / "checkpoints" / "best.json"
+    sound = file.read_bytes()
+    file.write_bytes(content)
+    assert script("train_classifier.py", *LINE, "--resume").status == 0
+    assert file.read_bytes() == sound
 
 
 @pytest.mark.parametrize("name", ["sample.py", "predict.py"])
