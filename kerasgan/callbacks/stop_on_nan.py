@@ -24,7 +24,8 @@ class NonFiniteLoss(ArithmeticError):
         super().__init__(
             f"{what} at step {step} (epoch {epoch}): lower the learning rate, clip the gradients "
             "(clipnorm=1.0 in the optimizer) or, if training in float16, take bfloat16 or float32; "
-            "then start again, or go on from an earlier checkpoint."
+            "then start again, or go on from the last checkpoint (resume=True with allow_changes=True, --resume with "
+            "--allow-changes)."
         )
 
     def __reduce__(self) -> tuple[Any, ...]:

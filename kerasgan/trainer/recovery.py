@@ -65,7 +65,7 @@ class Recovery:
             except NonFiniteLoss as raised:
                 error = self._cause(raised)
                 if self.restores >= self._limit or (earlier := self._go_back()) is None:
-                    raise error from (None if error is raised else raised)
+                    raise error from None
                 self.restores += 1
                 step = global_step(self._module)
                 close(callbacks)

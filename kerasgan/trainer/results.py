@@ -74,7 +74,7 @@ class Record(keras.callbacks.History):
         """Return the content of `results.json`.
 
         Args:
-            status: `"done"`, `"interrupted"` or `"failed"`.
+            status: `"running"` (or killed), `"done"`, `"interrupted"` or `"failed"`.
             batch_size: To count images; None if it is not known.
         """
         now, steps = time.perf_counter(), self._steps - self._first_step
@@ -84,8 +84,8 @@ class Record(keras.callbacks.History):
             "steps": self._steps,
             "epochs": self._epochs,
             "wall_seconds": self.wall_seconds,
-            "images_per_second": None
-            if not (steps and batch_size)
-            else round(steps * batch_size / training_seconds, 1),
+            "images_per_second": round(steps * batch_size / training_seconds, 1)
+            if steps and batch_size
+            else self._earlier.get("images_per_second"),
             "metrics": {name: values[-1] for name, values in self.history.items()} or self._earlier.get("metrics", {}),
         }

@@ -131,6 +131,11 @@ def resumed(
             start = replace(start, position=Position(start.position.epoch))  # batch 7 would be other images now
     if allow_changes:
         start = replace(start, metadata={**start.metadata, "stopped": False})  # its callbacks may have changed too
+    if start.finished:
+        presentation.warn(
+            f"a callback, such as EarlyStopping, has ended this run after epoch {start.position.epoch}; to train on, "
+            "allow changes (allow_changes=True, --allow-changes)."
+        )
     return start
 
 

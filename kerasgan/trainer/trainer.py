@@ -170,6 +170,10 @@ class Trainer:
                 )
 
             presentation.show_start(module, config, feed, run, start.position)
+            # Of a run that is killed this stays, and not what an earlier part of it said.
+            run.write_json(
+                run.results_file, record.results("running", feed.batch_size) | {"restores": recovery.restores}
+            )
 
             status = "failed"
             try:

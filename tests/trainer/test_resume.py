@@ -143,6 +143,7 @@ def test_a_run_that_a_callback_had_ended_trains_no_further(tmp_path, capsys):
     ended, _ = train(tmp_path / "run", callbacks=[make()], max_epochs=9)
     resumed, history = train(tmp_path / "run", callbacks=[make()], max_epochs=9, resume=True)
     assert history.epoch == []
+    assert "has ended this run after epoch 4; to train on, allow changes" in capsys.readouterr().err
     assert_same_state(ended, resumed)
     _, history = train(tmp_path / "run", max_epochs=6, resume=True, allow_changes=True)
     assert history.epoch == [4, 5]
@@ -300,7 +301,7 @@ def test_a_manifest_says_what_computed_the_state_and_of_which_run_it_is(tmp_path
 
 def test_the_seconds_of_a_killed_run_are_counted(tmp_path):
     train(tmp_path / "run", max_epochs=1)
-    (tmp_path / "run" / "results.json").unlink()  # a kill prevents it
+    (tmp_path / "run" / "results.json").write_text('{"status": "running", "wall_seconds": 0.1}')  # as a kill leaves it
     before = manifest(tmp_path / "run")["wall_seconds"]
     train(tmp_path / "run", max_epochs=2, resume=True)
     assert json.loads((tmp_path / "run" / "results.json").read_text())["wall_seconds"] > before
