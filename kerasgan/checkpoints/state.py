@@ -114,6 +114,11 @@ def restore_means(model: keras.Model, arrays: dict[str, Array]) -> None:
         variables[name].assign(_fitted(name, arrays[name], variables[name]))
 
 
+def missing_means(model: keras.Model, arrays: dict[str, Array]) -> set[str]:
+    """Return the names of captured running means for which the model has no variables yet."""
+    return {name for name in arrays if name.startswith(MEANS)} - named_variables(model).keys()
+
+
 def non_finite(arrays: dict[str, Array]) -> list[str]:
     """Return the names of captured weights and slots that hold a NaN or an infinity."""
     return [

@@ -7,7 +7,7 @@ import keras
 
 from kerasgan.callbacks.logs import global_step
 from kerasgan.callbacks.state import restore_callbacks
-from kerasgan.checkpoints import restore_means
+from kerasgan.checkpoints import missing_means, restore_means
 from kerasgan.data import Batches
 from kerasgan.trainer.feed import Feed, Position
 from kerasgan.trainer.resume import Start
@@ -108,7 +108,15 @@ class PlaceInData(keras.callbacks.Callback):
             self._batches.epoch = epoch
         position = self._start.position
         if epoch == position.epoch and position.batch:
-            restore_means(self.model, dict(self._start.arrays))
+            arrays = dict(self._start.arrays)
+            if missing_means(self.model, arrays):
+                self._make_metrics()
+            restore_means(self.model, arrays)
+
+    def _make_metrics(self) -> None:
+        """Make the metrics of `compile`: Keras on TensorFlow leaves that to the first batch, too late for means."""
+        images, labels = (keras.ops.convert_to_tensor(part) for part in self._batches[0][:2])
+        self.model.compute_metrics(images, labels, self.model(images, training=False))
 
 
 class StopAtStep(keras.callbacks.Callback):

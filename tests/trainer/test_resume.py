@@ -171,7 +171,11 @@ def test_a_run_killed_after_its_last_step_is_finished_by_a_resume(tmp_path):
 def stock_model(**options):
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(2)])
-    model.compile(keras.optimizers.SGD(0.05, **options), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.compile(
+        keras.optimizers.SGD(0.05, **options),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        ["accuracy"],
+    )
     return model
 
 
@@ -189,6 +193,8 @@ def test_a_stock_model_resumed_in_mid_epoch_is_the_same_run(tmp_path, options):
     resumed, _ = train(tmp_path / "run", stock_model(**options), data=labelled(), max_epochs=2, resume=True)
     for one, other in zip(whole.get_weights(), resumed.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
+    assert "accuracy" in rows(tmp_path / "run")[0]
+    assert rows(tmp_path / "whole") == rows(tmp_path / "run")
 
 
 def test_arrays_whose_newest_checkpoint_is_damaged_are_resumed_at_an_epoch(tmp_path, capsys):
