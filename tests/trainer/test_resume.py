@@ -171,11 +171,8 @@ def test_a_run_killed_after_its_last_step_is_finished_by_a_resume(tmp_path):
 def stock_model(**options):
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(2)])
-    model.compile(
-        keras.optimizers.SGD(0.05, **options),
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        ["accuracy"],
-    )
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.SGD(0.05, **options), loss, metrics=["accuracy"])
     return model
 
 
