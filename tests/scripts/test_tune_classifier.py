@@ -54,7 +54,8 @@ def place(tmp_path_factory):
     wait_for(path / "run/trials/trial-001/config.json", killed)
     killed.kill()
     killed.communicate()
-    assert not (path / "run/trials/trial-001/results.json").exists()
+    results = path / "run/trials/trial-001/results.json"
+    assert not results.exists() or json.loads(results.read_text())["status"] == "running"
     before = rows_of(path / "run")
     resumed = started(path, *SEARCH, "--trials", "2", "--run-dir", "run", "--final-epochs", "2", "--resume")
     output, error = resumed.communicate(timeout=300)
