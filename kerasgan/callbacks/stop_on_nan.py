@@ -41,7 +41,7 @@ class NonFiniteLoss(ArithmeticError):
         Args:
             model: At rest, as at the end of an epoch, or after `kerasgan.checkpoints.capture`.
             epoch: Counted from one.
-            logs: Where to look up the value of a loss.
+            logs: Where to look up the sign of a loss that is infinite.
         """
         health: Any = getattr(model, "health", None)
         found = health.first() if hasattr(health, "first") else None
@@ -50,12 +50,14 @@ class NonFiniteLoss(ArithmeticError):
         step, quantities = found
         values: dict[str, float | None] = {}
         for player, quantity in quantities.items():
-            if quantity == "loss":
-                name = "loss" if len(model.players) == 1 else f"{player}_loss"
-                value = (logs or {}).get(name)
-                values[name] = math.nan if value is None or math.isfinite(value) else value
-            else:
+            if quantity != "loss":
                 values[f"{player} {quantity}"] = None
+                continue
+            name = "loss" if len(model.players) == 1 else f"{player}_loss"
+            logged = (logs or {}).get(name)
+            # The log of several steps in one execution is a mean, and becomes NaN soon after it was infinite.
+            infinite = logged if logged is not None and math.isinf(logged) else None
+            values[name] = math.nan if player in health.nan_losses() else infinite
         return cls(values, step, epoch)
 
 

@@ -25,6 +25,9 @@ from kerasgan.checkpoints.format import (
 )
 from kerasgan.checkpoints.moves import discard, is_leftover, move_in, name_of, replaced, settle, step_of
 
+REMEDY = "; load an earlier step."  # Of one that is damaged; whoever passes over it is doing so.
+SHOWN = 3  # Damaged checkpoints in an error; there may be hundreds.
+
 
 class CheckpointError(RuntimeError):
     """A checkpoint cannot be written or trusted; one line that names the path, the fault and the remedy."""
@@ -156,10 +159,14 @@ class CheckpointStore:
             try:
                 return self.load(step), passed_over
             except CheckpointError as error:
-                passed_over.append((self.directory / name_of(step), str(error)))
+                passed_over.append((self.directory / name_of(step), str(error).removesuffix(REMEDY)))
         if passed_over:
-            reasons = " | ".join(reason for _, reason in passed_over)
-            raise CheckpointError(f"{self.directory}: no checkpoint is usable: {reasons}")
+            shown = [reason for _, reason in passed_over[:SHOWN]]
+            more = [f"and {len(passed_over) - SHOWN} more"] if len(passed_over) > SHOWN else []
+            raise CheckpointError(
+                f"{self.directory}: no checkpoint is usable: {' | '.join(shown + more)}; restore one from a copy, or "
+                "start a new run."
+            )
         return None
 
     def prune(self, keep_last: int, protect: Iterable[int] = ()) -> list[int]:
@@ -221,9 +228,9 @@ def _reading(path: Path) -> Iterator[None]:
         yield
     except (OSError, LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
         reason = f"lacks {error}" if isinstance(error, KeyError) else _line(error)
-        raise CheckpointError(f"{path}: {reason}; load an earlier step.") from error
+        raise CheckpointError(f"{path}: {reason}{REMEDY}") from error
     except (RecursionError, MemoryError, safetensors.SafetensorError) as error:
-        raise CheckpointError(f"{path}: {_line(error)}; load an earlier step.") from error
+        raise CheckpointError(f"{path}: {_line(error)}{REMEDY}") from error
 
 
 def _line(error: Exception) -> str:

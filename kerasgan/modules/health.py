@@ -15,8 +15,9 @@ QUANTITIES = ("loss", "gradient norm", "weight")
 class Health(keras.metrics.Metric):
     """The first training step at which a loss, a gradient norm or a weight of a player was not finite.
 
-    A vector of whole numbers on the device, three places a player, 0 for never. Once a place is taken the vector
-    stays as it is: what is not finite spreads to everything within a step or two, and only the first tells the cause.
+    A vector of whole numbers on the device, three places a player: 0 for never, and the step below zero where it was
+    NaN rather than infinite. Once a place is taken the vector stays as it is: what is not finite spreads to everything
+    within a step or two, and only the first tells the cause.
     It is a metric because Keras's JAX trainer hands those, and no other variable of ours, through a compiled step. But
     neither does it show up in the logs, nor does Keras's reset at the beginning of an epoch or of a
     validation clear it, nor is it part of a saved model or a checkpoint.
@@ -58,8 +59,9 @@ class Health(keras.metrics.Metric):
             figures[player] = [loss, _sum([] if skips else gradients[player]), _sum(floats)]
         table = ops.stack([ops.stack(row) for row in figures.values()])
         finite = ops.isfinite(table)  # (players, quantities)
-        seen = ops.where(finite, 0, ops.cast(module.optimizer.iterations + 1, self.first_steps.dtype))
-        self.first_steps.assign(ops.where(ops.any(self.first_steps.value > 0), self.first_steps.value, seen))
+        step = ops.cast(module.optimizer.iterations + 1, self.first_steps.dtype)
+        seen = ops.where(finite, 0, ops.where(ops.isnan(table), -step, step))
+        self.first_steps.assign(ops.where(ops.any(self.first_steps.value != 0), self.first_steps.value, seen))
         # A loss that is infinite stays so: it says more than NaN.
         shown = ops.where(ops.all(finite[:, 1:], axis=1), table[:, 0], math.nan)
         shown = ops.where(finite[:, 0], shown, table[:, 0])
@@ -70,7 +72,7 @@ class Health(keras.metrics.Metric):
 
         On JAX to be asked on the main thread between epochs only, like any variable.
         """
-        steps = ops.convert_to_numpy(self.first_steps)
+        steps = abs(ops.convert_to_numpy(self.first_steps))
         if not steps.any():
             return None
         # A loss that is NaN makes gradients NaN, on JAX also those of players that share its forward pass, and those
@@ -78,6 +80,11 @@ class Health(keras.metrics.Metric):
         quantity = int(steps.any(axis=0).argmax())
         spoilt = zip(self.players, steps[:, quantity] > 0, strict=True)
         return int(steps.max()), {player: QUANTITIES[quantity] for player, is_spoilt in spoilt if is_spoilt}
+
+    def nan_losses(self) -> set[str]:
+        """Return the players whose loss was NaN at that step, and not infinite. To be asked when `first` may be."""
+        was_nan = ops.convert_to_numpy(self.first_steps)[:, QUANTITIES.index("loss")] < 0
+        return {player for player, is_nan in zip(self.players, was_nan, strict=True) if is_nan}
 
     def clear(self) -> None:
         """Forget what was seen: what comes now starts from a state that is finite."""

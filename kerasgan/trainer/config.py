@@ -13,6 +13,9 @@ import keras
 from kerasgan.checkpoints import environment
 from kerasgan.data import DataModule
 
+TYPED = ("learning_rate", "batch_size", "loss", "seed", "data")  # What people change, and want to read first.
+LENGTHS = ("max_epochs", "max_steps")
+
 
 def describe_run(
     module: keras.Model, data: Any, trainer_options: dict[str, Any], checkpoints: Path | None
@@ -35,6 +38,43 @@ def describe_run(
         "data": _describe_data(data),
         "module": _describe_module(module),
     }
+
+
+def going_on(earlier: dict[str, Any], config: dict[str, Any], step: int, changed: list[str]) -> dict[str, Any]:
+    """Return the content of `config.json` of a run that goes on.
+
+    What has begun the run stays on top: when, by which command, with what, and how long it was to take. `resumes` has
+    the same of each call that was not like the one before it, with the step from which it holds.
+
+    Args:
+        earlier: The configuration of the run so far, as a file holds it.
+        config: What `describe_run` says of the present call.
+        step: The training step it goes on from.
+        changed: Its `differences`, which `changes` lists with that step.
+    """
+    began, now = _call(earlier), _call(json.loads(json.dumps(config, default=str)))
+    changes, resumes = list(earlier.get("changes", [])), list(earlier.get("resumes", []))
+    if not all(isinstance(item, dict) for item in (*changes, *resumes)):
+        raise TypeError("its changes and resumes are no lists of objects")
+    before = resumes[-1] if resumes else began
+    if changed:
+        changes.append({"step": step, "differences": changed})
+    # Settings that were changed are in the command, so that this is noted for their sake too.
+    if changed or any(now[name] != before.get(name) for name in now if name not in ("created", "command")):
+        resumes.append({"step": step, **now})
+    lengths = {name: began.pop(name) for name in LENGTHS}
+    lists = {"changes": changes, "resumes": resumes}
+    return {
+        **config,
+        **began,
+        "trainer": {**config["trainer"], **lengths},
+        **{name: items for name, items in lists.items() if items},
+    }
+
+
+def noted(config: dict[str, Any]) -> tuple[Any, Any]:
+    """Return what resumes have added to a configuration."""
+    return config.get("changes"), config.get("resumes")
 
 
 def fingerprints(config: dict[str, Any]) -> dict[str, Any]:
@@ -64,10 +104,14 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     """
     # As a file holds it: tuples are lists there.
     one, other = _settings(old), _settings(json.loads(json.dumps(new, default=str)))
+    changed = sorted((name for name in one.keys() | other.keys() if one.get(name) != other.get(name)), key=_place)
+    if "data" in changed:  # It is compared by its digest, which tells nobody anything.
+        one["data"], other["data"] = old["data"]["name"], new["data"]["name"]
     return [
-        f"{name} was {one.get(name)} and is {other.get(name)}"
-        for name in sorted(one.keys() | other.keys())
-        if one.get(name) != other.get(name)
+        "data is not the same (other images, labels or splits)"
+        if name == "data" and one[name] == other[name]
+        else f"{name} was {one.get(name)} and is {other.get(name)}"
+        for name in changed
     ]
 
 
@@ -76,6 +120,18 @@ def rates(config: dict[str, Any]) -> dict[str, Any]:
     optimizers = _optimizers(((config["module"] or {}).get("compile_config") or {}).get("optimizer"))
     inner = {player: optimizer["config"].get("inner_optimizer", optimizer) for player, optimizer in optimizers.items()}
     return {player: _shown(optimizer["config"].get("learning_rate")) for player, optimizer in inner.items()}
+
+
+def _call(config: dict[str, Any]) -> dict[str, Any]:
+    """Pick what a configuration says of the call that trained, rather than of what was trained."""
+    call = {name: config.get(name) for name in ("created", "command", "backend", "versions", "devices", "threads")}
+    return call | {name: config["trainer"].get(name) for name in LENGTHS}
+
+
+def _place(name: str) -> tuple[int, str]:
+    """Order names of settings: what people type, then the rest, then layers, of which there are many."""
+    typed = next((place for place, word in enumerate(TYPED) if word in name), len(TYPED))
+    return len(TYPED) + 1 if "layer" in name else typed, name
 
 
 def _settings(config: dict[str, Any]) -> dict[str, Any]:

@@ -10,13 +10,14 @@ from typing import Any
 import keras
 
 from kerasgan.callbacks.logs import global_step
+from kerasgan.checkpoints import environment
 from kerasgan.trainer.feed import Feed, Position
 from kerasgan.trainer.run_directory import RunDirectory
 
 
 def show_start(module: keras.Model, config: dict[str, Any], feed: Feed, run: RunDirectory, start: Position) -> None:
     """Print what is about to be trained, on what, from where on, and where it goes."""
-    data = config["data"]
+    data, here = config["data"], environment()  # the configuration says what has begun the run
     shape = "x".join(str(side) for side in data.get("image_shape", ()))
     images = data.get("examples", {}).get("train")
     batches = feed.batches_per_epoch
@@ -26,8 +27,8 @@ def show_start(module: keras.Model, config: dict[str, Any], feed: Feed, run: Run
     _show(
         {
             "module": type(module).__name__,
-            "backend": config["versions"]["engine"] + f", keras {config['versions']['keras']}",
-            "devices": ", ".join(config["devices"]),
+            "backend": here["versions"]["engine"] + f", keras {here['versions']['keras']}",
+            "devices": ", ".join(here["devices"]),
             "precision": config["precision"],
             "data": ", ".join(
                 part

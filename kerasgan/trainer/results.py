@@ -65,6 +65,9 @@ class Record(keras.callbacks.History):
         self._first_step -= self._steps - step
         self._steps, self._epochs = step, epoch
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(epochs={len(self.epoch)}, keys={list(self.history)})"
+
     @property
     def wall_seconds(self) -> float:
         """Seconds that the run has taken so far, over all resumes."""

@@ -1,7 +1,8 @@
 """From the newest good checkpoint of a run back into training."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -20,7 +21,7 @@ from kerasgan.checkpoints import (
 )
 from kerasgan.data import Batches
 from kerasgan.trainer import presentation
-from kerasgan.trainer.config import differences, rates
+from kerasgan.trainer.config import differences, going_on, rates
 from kerasgan.trainer.feed import Feed, Position
 from kerasgan.trainer.run_directory import RunDirectory, RunDirectoryError
 
@@ -70,7 +71,7 @@ def newest_good(store: CheckpointStore) -> Checkpoint | None:
         return None
     checkpoint, passed_over = found
     for _, reason in passed_over:
-        presentation.warn(f"passing over {reason}")
+        presentation.warn(f"passing over {reason}.")
     return checkpoint
 
 
@@ -90,7 +91,7 @@ def resumed(
         store: Its checkpoints.
         module: Compiled as it was then.
         feed: The data it was trained on.
-        config: What `describe_run` says of the present call. Changes that are allowed, and were, are noted in it.
+        config: What `describe_run` says of the present call; becomes what `config.json` shall say of the whole run.
         allow_changes: Go on with other settings, of the optimizers and data most of all, than those of the run.
 
     Returns:
@@ -112,9 +113,8 @@ def resumed(
     # A run may have been given other settings and been killed before it saved anything under them.
     earlier = (checkpoint and checkpoint.metadata.get("config")) or run.read_config()
     changed = _changes(run, earlier, config, allow_changes)
-    noted = [{"step": checkpoint.step if checkpoint else 0, "differences": changed}] if changed else []
-    if changes := [*earlier.get("changes", []), *noted]:
-        config["changes"] = changes
+    with _understood(run):
+        config |= going_on(earlier, config, checkpoint.step if checkpoint else 0, changed)
     if checkpoint is None:
         presentation.warn(f"{run.path} has no checkpoint yet; training starts at its beginning.")
         return Start()
@@ -141,12 +141,8 @@ def resumed(
 
 def _changes(run: RunDirectory, earlier: dict[str, Any], config: dict[str, Any], allowed: bool) -> list[str]:
     """Return how settings differ from those of the run, if they may."""
-    try:
+    with _understood(run):
         changed, old_rates = differences(earlier, config), rates(earlier)
-    except (LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise RunDirectoryError(
-            f"{run.path}: its configuration is not that of a run ({error!r}); restore it, or start a new run."
-        ) from error
     if changed and not allowed:
         raise ValueError(
             f"{run.path} cannot be resumed with other settings: {_listed(changed)}. Use those it was started with, in "
@@ -161,6 +157,17 @@ def _changes(run: RunDirectory, earlier: dict[str, Any], config: dict[str, Any],
     if changed:
         presentation.warn(f"going on with other settings: {_listed(changed)}.")
     return changed
+
+
+@contextmanager
+def _understood(run: RunDirectory) -> Iterator[None]:
+    """Refuse a configuration that was read from a file and is not built like one."""
+    try:
+        yield
+    except (LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise RunDirectoryError(
+            f"{run.path}: its configuration is not that of a run ({error!r}); restore it, or start a new run."
+        ) from error
 
 
 def _listed(changed: list[str]) -> str:

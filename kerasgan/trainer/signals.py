@@ -1,8 +1,10 @@
 """SIGINT and SIGTERM end a run between two steps, with its state saved."""
 
+import os
 import signal
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 from typing import Any
 
@@ -12,6 +14,8 @@ import keras
 # that take 5 s, a signal would be heeded after 160.
 STEPS_AHEAD = 4
 _LONGEST_WAIT_SECONDS = 60.0
+STDERR = 2
+NOTHING_SAVED = "nothing was saved: the run has no Checkpoint"
 
 
 class Interrupted(Exception):
@@ -24,7 +28,7 @@ class Interrupted(Exception):
 
     def __init__(self, number: int, saved: bool) -> None:
         self.signal, self.saved = signal.Signals(number), saved
-        state = "the state is saved; resume to go on" if saved else "nothing was saved: the run has no Checkpoint"
+        state = "the state is saved; resume to go on" if saved else NOTHING_SAVED
         super().__init__(f"Stopped by {self.signal.name}: {state}.")
 
 
@@ -33,7 +37,8 @@ class StopOnSignal(keras.callbacks.Callback):
 
     Saving inside the handler would not do: on JAX the model's variables hold no values during a step. Nor would a stop
     within validation, after which a resume could not tell that the epoch has no row yet: it is finished first.
-    A second SIGINT stops at once, wherever it comes, and saves nothing. A second SIGTERM changes nothing.
+    A second SIGINT stops at once, wherever it comes, and saves nothing. A second SIGTERM changes nothing. Both SIGINTs
+    are answered on stderr at once: whoever has pressed Ctrl-C waits for the rest of a step.
 
     Args:
         save: Called once, between two steps, before `Interrupted` is raised; None if there is nothing to call.
@@ -84,8 +89,20 @@ class StopOnSignal(keras.callbacks.Callback):
             self._step_ended.notify()
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        self._interrupts += number == signal.SIGINT
-        if self._interrupts > 1:
-            raise KeyboardInterrupt
         # The first one decides what the exit status says.
         self._received = self._received or number
+        self._interrupts += number == signal.SIGINT
+        saves = self._save is not None
+        if self._interrupts > 1:
+            _say(f"Stopped at once; {'the last checkpoint stands' if saves else NOTHING_SAVED}.")
+            raise KeyboardInterrupt
+        if number == signal.SIGINT:
+            _say(f"SIGINT: finishing this step{' and saving' if saves else ''}; again to stop at once.")
+
+
+def _say(line: str) -> None:
+    """Write one line on stderr from within a signal handler, which may have come in the middle of a `print`."""
+    # A terminal has just shown ^C, or has a progress bar in that line.
+    beginning = "\n" if os.isatty(STDERR) else ""
+    with suppress(OSError):  # It is closed, or nobody reads it: no reason to lose the run.
+        os.write(STDERR, f"{beginning}{line}\n".encode())

@@ -108,6 +108,17 @@ def test_a_state_that_is_not_finite_is_never_saved(fit, model, tmp_path):
     assert steps(tmp_path / "c") == [4]
 
 
+def test_a_weight_that_is_infinite_is_not_called_nan(fit, model, tmp_path):
+    class Spoil(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            weights = model.get_weights()
+            weights[0][0, 0] = -np.inf
+            model.set_weights(weights)
+
+    with pytest.raises(NonFiniteLoss, match="player/dense/0000 is not finite at step 4 "):
+        fit([Spoil(), Checkpoint(tmp_path / "c")], epochs=1)
+
+
 def test_a_fresh_model_may_not_train_into_the_checkpoints_of_another(fit, model, data, tmp_path):
     fit([Checkpoint(tmp_path / "c")], epochs=1)
     with pytest.raises(ValueError, match="holds checkpoints of another run, up to step 4; choose another directory"):

@@ -128,6 +128,27 @@ def test_a_module_names_the_player_what_it_was_and_the_step(step, poison, compla
     assert caught.value.step == step
 
 
+def infinite_loss(loss, now, weight):
+    return loss * ops.where(now, np.inf, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("callback", "options", "complaint"),
+    [
+        (StopOnNaN, {}, "generator_loss is inf"),
+        # The mean that is logged after four steps is NaN by then.
+        (StopOnNaN, {"steps_per_execution": 4}, "generator_loss is not finite"),
+        # Nothing is logged yet where a checkpoint looks.
+        (Checkpoint, {}, "generator_loss is not finite"),
+    ],
+    ids=["logged", "logged after four steps", "not logged"],
+)
+def test_an_infinity_is_not_called_nan(tmp_path, callback, options, complaint):
+    callback = callback(tmp_path / "c", every_n_steps=1) if callback is Checkpoint else callback()
+    with pytest.raises(NonFiniteLoss, match=f"^{complaint} at step 2 "):
+        train(poisoned_gan(2, infinite_loss, **options), [callback])
+
+
 @pytest.mark.parametrize("step", [2, 4])
 def test_the_step_is_exact_within_one_execution_of_four(step):
     with pytest.raises(NonFiniteLoss, match=f"generator_loss is nan at step {step} "):

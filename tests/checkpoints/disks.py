@@ -80,6 +80,22 @@ class Dead(BaseException):
     """The process ends here: not an Exception, so that no code of ours can go on after it."""
 
 
+class WrittenBy:
+    """A stand-in for a file that was opened without a buffer, with another way of writing."""
+
+    def __init__(self, write: Callable[[bytes], None], file: Any) -> None:
+        self.write, self._file = write, file
+
+    def __enter__(self) -> "WrittenBy":
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self._file.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+
 class FailingDisk:
     """Makes the n-th change to the disk fail; with `dead`, every later one too, as after a kill.
 
@@ -113,25 +129,14 @@ class FailingDisk:
 
     def open(self, path: Path, mode: str, buffering: int = -1) -> Any:
         self.check()
-        file = open(path, mode, buffering=0)  # noqa: SIM115 - closed by the stand-in below.
-        write = file.write
+        file = open(path, mode, buffering=0)  # noqa: SIM115 - closed by the stand-in.
 
-        class Half:
-            def __enter__(_) -> "Half":
-                return _
+        def write(data: bytes) -> None:
+            file.write(data[: len(data) // 2])
+            self.check()
+            file.write(data[len(data) // 2 :])
 
-            def __exit__(_, *problem: object) -> None:
-                file.close()
-
-            def __getattr__(_, name: str) -> Any:
-                return getattr(file, name)
-
-            def write(_, data: bytes) -> None:
-                write(data[: len(data) // 2])
-                self.check()
-                write(data[len(data) // 2 :])
-
-        return Half()
+        return WrittenBy(write, file)
 
 
 class DeadlyDisk(FailingDisk):
@@ -154,26 +159,16 @@ class FullDisk:
         patch.setattr(files, "open", self.open, raising=False)
 
     def open(self, path: Path, mode: str) -> Any:
-        file = open(path, mode, buffering=0)  # noqa: SIM115 - closed by the stand-in below.
+        file = open(path, mode, buffering=0)  # noqa: SIM115 - closed by the stand-in.
 
-        class Filling:
-            def __enter__(_) -> "Filling":
-                return _
+        def write(data: bytes) -> None:
+            fits = data[: self.room - self.written]
+            self.written += len(fits)
+            file.write(fits)
+            if len(fits) < len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-            def __exit__(_, *problem: object) -> None:
-                file.close()
-
-            def __getattr__(_, name: str) -> Any:
-                return getattr(file, name)
-
-            def write(_, data: bytes) -> None:
-                fits = data[: self.room - self.written]
-                self.written += len(fits)
-                file.write(fits)
-                if len(fits) < len(data):
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-        return Filling()
+        return WrittenBy(write, file)
 
 
 def fail_at_every_call(

@@ -115,8 +115,15 @@ def test_files_that_are_missing_or_no_files_are_named(tmp_path: Path) -> None:
 def test_when_none_is_good_all_are_named(tmp_path: Path) -> None:
     checkpoints = damaged(tmp_path, STATE, lambda data: data[:-1] + bytes([data[-1] ^ 1]))
     (tmp_path / "step-000000001" / MANIFEST).unlink()
-    with pytest.raises(CheckpointError, match=r"no checkpoint is usable: .*000002.*sha256.*000001.*missing"):
+    with pytest.raises(CheckpointError, match=r"no checkpoint is usable: .*000002.*sha256.*000001.*missing") as caught:
         checkpoints.newest_good()
+    assert "earlier" not in str(caught.value)  # There is none; of a single one, loaded by its step, that is the remedy.
+    assert str(caught.value).endswith("; restore one from a copy, or start a new run.")
+    for step in range(3, 8):
+        (tmp_path / f"step-{step:09d}").mkdir()
+    with pytest.raises(CheckpointError, match=r"000007.*000006.*000005[^|]* \| and 4 more; restore") as caught:
+        checkpoints.newest_good()
+    assert "000004" not in str(caught.value)
 
 
 def test_a_file_size_limit_of_the_system_is_met_like_a_full_disk(tmp_path: Path) -> None:

@@ -64,6 +64,15 @@ def test_a_loss_that_is_nan_is_noted_with_its_player_and_step():
     assert np.isfinite(history["second_loss"]).all()
 
 
+def test_a_loss_that_is_infinite_is_told_from_one_that_is_nan():
+    module = Vectors(lambda weights, x: ops.mean(weights) + ops.mean(1 / x))
+    train(module, steps_of(1, 0, 1))
+    assert (module.health.first(), module.health.nan_losses()) == ((2, {"first": "loss"}), set())
+    module = Vectors(lambda weights, x: ops.mean(weights) * ops.mean(ops.log(x)))
+    train(module, steps_of(1, -1, 1))
+    assert (module.health.first(), module.health.nan_losses()) == ((2, {"first": "loss"}), {"first"})
+
+
 def test_a_gradient_is_noted_where_the_loss_is_finite():
     # sqrt(0) is 0, and its slope infinite.
     module = Vectors(lambda w, x: ops.mean(w), lambda weights, x: ops.sum(ops.sqrt(weights * ops.mean(x))))

@@ -83,7 +83,8 @@ def test_a_signal_saves_the_state_and_is_told_by_the_exit_status(command, square
             time.sleep(0.1)
         process.send_signal(number)
         assert process.wait(timeout=60) == status
-    assert log.read_text() == f"Stopped by {number.name}: the state is saved; resume to go on.\n"
+    told = "SIGINT: finishing this step and saving; again to stop at once.\n" if number == signal.SIGINT else ""
+    assert log.read_text() == f"{told}Stopped by {number.name}: the state is saved; resume to go on.\n"
     assert json.loads((tmp_path / "run/results.json").read_text())["status"] == "interrupted"
 
 

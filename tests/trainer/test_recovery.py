@@ -167,14 +167,19 @@ class SignalAt(keras.callbacks.Callback):
             signal.raise_signal(signal.SIGTERM)
 
 
-def test_a_run_that_went_back_and_was_stopped_resumes_as_the_same_run(tmp_path, data):
-    image = first_image(data, 1, 3)
+def train_whole_and_stopped(tmp_path, image, data):
+    """Train one run to its end, which is returned, and another until it is stopped after it went back."""
     whole = allergic_gan(image)
     train(tmp_path / "whole", whole, data)
-
     checkpoint = kg.callbacks.Checkpoint(every_n_steps=2, keep_last=99)
     with pytest.raises(kg.Interrupted):
         train(tmp_path / "run", allergic_gan(image), data, callbacks=[checkpoint, SignalAt(2, data)])
+    return whole
+
+
+def test_a_run_that_went_back_and_was_stopped_resumes_as_the_same_run(tmp_path, data):
+    image = first_image(data, 1, 3)
+    whole = train_whole_and_stopped(tmp_path, image, data)
     data.train.reshuffles = 7  # whatever the process that resumes finds there
     resumed = allergic_gan(image)
     train(tmp_path / "run", resumed, data, resume=True)
@@ -188,11 +193,7 @@ def test_a_run_that_went_back_and_was_stopped_resumes_as_the_same_run(tmp_path, 
 def test_without_the_count_of_returns_the_resumed_run_is_another(tmp_path, data, monkeypatch):
     """The negative control of the test above: what it compares depends on the order of the data."""
     image = first_image(data, 1, 3)
-    whole = allergic_gan(image)
-    train(tmp_path / "whole", whole, data)
-    checkpoint = kg.callbacks.Checkpoint(every_n_steps=2, keep_last=99)
-    with pytest.raises(kg.Interrupted):
-        train(tmp_path / "run", allergic_gan(image), data, callbacks=[checkpoint, SignalAt(2, data)])
+    whole = train_whole_and_stopped(tmp_path, image, data)
     saved = store(tmp_path / "run").load()
     store(tmp_path / "run").save(saved.step, saved.arrays, {**saved.metadata, "reshuffles": 0})
     resumed = allergic_gan(image)

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import kerasgan as kg
-from kerasgan.testing import tiny_gan, tiny_images
+from kerasgan.testing import tiny_discriminator, tiny_gan, tiny_generator, tiny_images
+from kerasgan.trainer import config as config_file
 from kerasgan.trainer import resume as resume_file
 
 PLAYERS = ("generator", "discriminator")
@@ -388,6 +389,92 @@ def test_every_change_stays_noted_until_it_is_undone_by_a_kill(tmp_path):
     assert changes(tmp_path / "run") == [4, 12, 16]
     train(tmp_path / "run", fresh(2e-4), max_epochs=5, resume=True)
     assert changes(tmp_path / "run") == [4, 12]
+
+
+def calls(run_dir):
+    return json.loads((run_dir / "config.json").read_text()).get("resumes", [])
+
+
+def test_what_computed_a_run_is_noted_where_it_changes_and_the_beginning_stays(tmp_path, monkeypatch, capsys):
+    run = tmp_path / "run"
+    train(run, max_epochs=1)
+    began = json.loads((run / "config.json").read_text())
+    train(run, max_epochs=1, resume=True)
+    assert calls(run) == []  # the control: nothing was otherwise
+    train(run, max_epochs=2, resume=True)
+    train(run, max_epochs=2, resume=True)
+    here = config_file.environment()
+    there = {**here, "backend": "another", "threads": here["threads"] + 1}
+    monkeypatch.setattr(config_file, "environment", lambda: there)
+    monkeypatch.setattr(config_file.sys, "argv", ["train_gan.py", "--resume"])
+    train(run, max_epochs=3, resume=True)
+    monkeypatch.setattr(config_file, "environment", lambda: here)
+    train(run, max_steps=16, resume=True)
+    assert [(call["step"], call["backend"], call["threads"], call["max_epochs"], call["max_steps"])
+            for call in calls(run)] == [
+        (4, here["backend"], here["threads"], 2, None),
+        (8, "another", here["threads"] + 1, 3, None),
+        (12, here["backend"], here["threads"], None, 16),
+    ]  # fmt: skip
+    assert calls(run)[1]["command"] == ["train_gan.py", "--resume"]
+    assert calls(run)[1].keys() == {
+        "step", "created", "command", "backend", "versions", "devices", "threads", "max_epochs", "max_steps"
+    }  # fmt: skip
+    now = json.loads((run / "config.json").read_text())
+    # "module" has names in it that Keras counts up with each one it builds.
+    assert {name: now[name] for name in began if name != "module"} == {
+        name: value for name, value in began.items() if name != "module"
+    }
+    assert manifest(run)["config"] == now
+    assert "goes on after  step 12" in capsys.readouterr().out
+
+
+def test_a_call_that_changed_a_setting_is_noted_with_its_command(tmp_path, monkeypatch):
+    train(tmp_path / "run", max_epochs=2)
+    began = json.loads((tmp_path / "run" / "config.json").read_text())
+    monkeypatch.setattr(config_file.sys, "argv", ["train_gan.py", "--allow-changes"])
+    train(tmp_path / "run", fresh(5e-4), max_epochs=2, resume=True, allow_changes=True)
+    now = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert [(call["step"], call["command"]) for call in now["resumes"]] == [(8, ["train_gan.py", "--allow-changes"])]
+    assert now["command"] == began["command"]
+    assert changes(tmp_path / "run") == [8]
+
+
+def test_what_people_type_is_named_before_layers_and_other_data_in_words(tmp_path):
+    train(tmp_path / "run", max_epochs=1)
+    other = kg.GAN(tiny_generator(), tiny_discriminator(dropout=0.1), loss="hinge", seed=0)
+    other.compile(optimizer={player: keras.optimizers.Adam(0.1, beta_1=0.5) for player in PLAYERS})
+    data = kg.data.DataModule(tiny_images(40, seed=3), batch_size=4, val_size=8, seed=1)
+    with pytest.raises(ValueError, match="cannot be resumed with other settings: ") as caught:
+        train(tmp_path / "run", other, data=data, max_epochs=2, resume=True)
+    said = str(caught.value).partition("settings: ")[2].partition(". Use")[0].split("; ")
+    assert said == [
+        "discriminator learning_rate was 0.001 and is 0.1",
+        "generator learning_rate was 0.001 and is 0.1",
+        "batch_size was 8 and is 4",
+        "loss was non_saturating and is hinge",
+        "data seed was 0 and is 1",
+        "data is not the same (other images, labels or splits)",
+        "and 3 more",  # beta_1 of both, and the rate of a dropout layer
+    ]
+
+
+def test_data_of_another_name_is_told_by_its_names(tmp_path):
+    train(tmp_path / "run", max_epochs=1)
+    data = kg.data.DataModule(tiny_images(40, seed=3), batch_size=8, val_size=8, seed=0, name="others")
+    with pytest.raises(ValueError, match=r"settings: data was images and is others\. Use"):
+        train(tmp_path / "run", data=data, max_epochs=2, resume=True)
+
+
+@pytest.mark.parametrize("name", ["changes", "resumes"])
+@pytest.mark.parametrize("nonsense", [5, "abc", [1]])
+def test_a_configuration_whose_lists_are_none_is_refused_in_one_line(tmp_path, name, nonsense):
+    train(tmp_path / "run", max_epochs=1)
+    store = kg.checkpoints.CheckpointStore(tmp_path / "run" / "checkpoints")
+    saved = store.load()
+    store.save(saved.step, saved.arrays, {**saved.metadata, "config": {**saved.metadata["config"], name: nonsense}})
+    with pytest.raises(kg.RunDirectoryError, match="its configuration is not that of a run"):
+        train(tmp_path / "run", max_epochs=2, resume=True)
 
 
 def test_settings_count_also_before_the_first_checkpoint(tmp_path):

@@ -106,6 +106,36 @@ def test_a_second_interrupt_in_the_middle_of_a_save_leaves_the_checkpoint_before
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step-000000004"]
 
 
+@pytest.mark.parametrize(
+    ("save", "first", "second"),
+    [
+        (lambda: None, "finishing this step and saving", "the last checkpoint stands"),
+        (None, "finishing this step", "nothing was saved: the run has no Checkpoint"),
+    ],
+    ids=["with a checkpoint", "without"],
+)
+def test_both_interrupts_are_answered_at_once(capfd, save, first, second):
+    with StopOnSignal(save), pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGTERM)
+        assert capfd.readouterr().err == ""
+        signal.raise_signal(signal.SIGINT)
+        assert capfd.readouterr().err == f"SIGINT: {first}; again to stop at once.\n"
+        signal.raise_signal(signal.SIGINT)
+    assert capfd.readouterr().err == f"Stopped at once; {second}.\n"
+
+
+def test_an_interrupt_that_nobody_can_be_told_of_is_heeded_all_the_same(monkeypatch):
+    reader, writer = os.pipe()
+    os.close(reader)
+    monkeypatch.setattr(signals, "STDERR", writer)
+    with StopOnSignal(None) as stop, pytest.raises(kg.Interrupted):
+        with pytest.raises(BrokenPipeError):  # the control
+            os.write(writer, b"x")
+        signal.raise_signal(signal.SIGINT)
+        os.close(writer)
+        stop.on_train_batch_begin(0)
+
+
 def test_a_second_sigterm_changes_nothing_and_the_first_signal_decides_the_status():
     for first in (signal.SIGTERM, signal.SIGINT):
         with StopOnSignal(None) as stop, pytest.raises(kg.Interrupted) as caught:

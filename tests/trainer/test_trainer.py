@@ -357,6 +357,11 @@ def test_a_second_interrupt_stops_at_once():
         signal.raise_signal(signal.SIGINT)
 
 
+def test_a_history_says_how_many_epochs_it_has_and_of_what(tmp_path):
+    _, history = train(tmp_path / "run", max_epochs=2, data=tiny_data(val_size=0))
+    assert repr(history) == "Record(epochs=2, keys=['discriminator_loss', 'generator_loss'])"
+
+
 def test_resuming_a_finished_run_for_more_epochs_goes_on(tmp_path):
     train(tmp_path / "run", max_epochs=1)
     gan, history = train(tmp_path / "run", max_epochs=3, resume=True)
@@ -415,7 +420,7 @@ def test_resuming_a_finished_run_trains_nothing_and_keeps_its_results(tmp_path):
     [
         ({"data": tiny_data(batch_size=4)}, "batch_size was 8 and is 4"),
         ({"data": tiny_data(seed=1)}, "seed was 0 and is 1"),
-        ({"data": tiny_data(count=44)}, "data was"),
+        ({"data": tiny_data(count=44)}, r"data is not the same \(other images, labels or splits\)"),
     ],
     ids=["batch size", "seed", "other images"],
 )
