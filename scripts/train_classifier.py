@@ -53,6 +53,7 @@ def main(args: options.Namespace) -> None:
         val_size=args.val_size,
         seed=args.seed,
         one_hot=True,
+        stream=args.stream,
     )
     print(data.summary())
     # After the trainer, whose seed it draws from.

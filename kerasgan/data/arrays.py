@@ -15,14 +15,14 @@ class Arrays(NamedTuple):
     """Images and labels as a source holds them.
 
     Attributes:
-        images: `(count, height, width[, channels])`.
+        images: `(count, height, width[, channels])`; an array, or the `PictureFiles` of a folder.
         labels: `(count,)`, or None when the source has none.
         test_images: A test split that the source ships, or None.
         test_labels: Its labels, or None.
         class_names: One name a class, or None to number them.
     """
 
-    images: AnyArray
+    images: Any
     labels: AnyArray | None = None
     test_images: AnyArray | None = None
     test_labels: AnyArray | None = None

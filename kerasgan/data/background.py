@@ -3,6 +3,7 @@
 import numpy as np
 
 from kerasgan.data.arrays import Floats, Pixels
+from kerasgan.data.picture_files import PictureFiles, in_threads
 
 DARK_BELOW, LIGHT_ABOVE = 64, 191  # A quarter of the grey values at either end.
 _AGREEING = 0.9  # Some pictures reach over their own border: a wide shirt, a digit written too large.
@@ -23,7 +24,7 @@ def border_colours(images: Pixels) -> Floats:
     return np.median(border, axis=1).astype(np.float32)
 
 
-def background_of(images: Pixels) -> str | None:
+def background_of(images: Pixels | PictureFiles) -> str | None:
     """Judge what the images of a data set lie on.
 
     Args:
@@ -35,7 +36,10 @@ def background_of(images: Pixels) -> str | None:
         image counts by the mean of its channels.
     """
     every = -(-len(images) // _LOOKED_AT)
-    shades = border_colours(images[::every]).mean(axis=1)
+    sample = images[::every]
+    # Block by block, for a sample of large images may not fit into memory.
+    blocks = in_threads(lambda block: border_colours(sample[block]).mean(axis=1), len(sample))
+    shades = np.concatenate(blocks)
     if np.mean(shades < DARK_BELOW) >= _AGREEING:
         return "dark"
     if np.mean(shades > LIGHT_ABOVE) >= _AGREEING:

@@ -12,6 +12,7 @@ from kerasgan.data.errors import DataError
 from kerasgan.data.images import as_images, as_uint8, normalize
 from kerasgan.data.labels import as_labels
 from kerasgan.data.options import whole_number
+from kerasgan.data.picture_files import PictureFiles
 
 
 class Batches(keras.utils.PyDataset):
@@ -42,7 +43,7 @@ class Batches(keras.utils.PyDataset):
 
     def __init__(
         self,
-        images: npt.ArrayLike,
+        images: npt.ArrayLike | PictureFiles,
         labels: npt.ArrayLike | None = None,
         batch_size: int = 128,
         seed: int = 0,
@@ -52,7 +53,8 @@ class Batches(keras.utils.PyDataset):
         drop_remainder: bool = False,
     ) -> None:
         super().__init__()
-        self._images = as_uint8(as_images(images, "images"), "images")
+        self._images: Pixels | PictureFiles
+        self._images = images if isinstance(images, PictureFiles) else as_uint8(as_images(images, "images"), "images")
         self._labels: Labels | None = None
         if labels is not None:
             self._labels = as_labels(labels, len(self._images), "labels", num_classes=num_classes)
@@ -78,8 +80,8 @@ class Batches(keras.utils.PyDataset):
             )
 
     @property
-    def images(self) -> Pixels:
-        """The whole split, `(num_examples, height, width, channels)`, uint8, in its own order."""
+    def images(self) -> Pixels | PictureFiles:
+        """All images, `(num_examples, height, width, channels)`, uint8, in their own order; on the disk if streamed."""
         return self._images
 
     @property
@@ -98,6 +100,12 @@ class Batches(keras.utils.PyDataset):
         full, rest = divmod(self.num_examples, self.batch_size)
         count = full if self.drop_remainder or rest == 0 else full + 1
         return (count if self._limit is None else min(count, self._limit)) - self._skipped
+
+    @property
+    def order(self) -> npt.NDArray[np.int64]:
+        """Places in `images` of what the present epoch shows, batch after batch, `(examples in the epoch,)`."""
+        first = self._skipped * self.batch_size
+        return self._positions()[first : first + len(self) * self.batch_size]
 
     def __len__(self) -> int:
         return self.num_batches
@@ -120,7 +128,7 @@ class Batches(keras.utils.PyDataset):
             raise IndexError(f"batch {index} of {len(self)}; choose an index from 0 to {len(self) - 1}.")
         number += self._skipped
         chosen = self._positions()[number * self.batch_size : (number + 1) * self.batch_size]
-        images = normalize(self._images[chosen])
+        images = normalize(self._pixels(number, chosen))
         if self._labels is None:
             return (images,)
         labels = self._labels[chosen]
@@ -187,16 +195,22 @@ class Batches(keras.utils.PyDataset):
         else:
             self.epoch += 1
 
+    def _pixels(self, number: int, chosen: npt.NDArray[np.int64]) -> Pixels:
+        """Return the images of batch `number` of the whole epoch, which are those at `chosen`."""
+        return self._images[chosen]
+
     def _positions(self) -> npt.NDArray[np.int64]:
         wanted, cached = (self.epoch, self.reshuffles), self._order
         if cached is not None and cached[0] == wanted:
             return cached[1]
-        if self.shuffle:
-            # Without reshuffles the two numbers alone, as in runs of a time before there were any.
-            entropy = [self.seed, *(wanted if self.reshuffles else wanted[:1])]
-            order = np.random.default_rng(entropy).permutation(self.num_examples)
-        else:
-            order = np.arange(self.num_examples)
+        order = self._order_of(self.epoch)
         # One assignment of a pair: TensorFlow reads from another thread, which sees the old pair or the new.
         self._order = (wanted, order)
         return order
+
+    def _order_of(self, epoch: int) -> npt.NDArray[np.int64]:
+        if not self.shuffle:
+            return np.arange(self.num_examples)
+        # Without reshuffles the two numbers alone, as in runs of a time before there were any.
+        entropy = [self.seed, epoch, self.reshuffles] if self.reshuffles else [self.seed, epoch]
+        return np.random.default_rng(entropy).permutation(self.num_examples)

@@ -1,10 +1,26 @@
 """The handwritten digits that scikit-learn ships: real images with no download."""
 
+import base64
+import importlib.util
+from pathlib import Path
+
 import numpy as np
 
 from kerasgan.data.arrays import Arrays, Pixels
 
-_TEST_COUNT = 297  # Leaves 1,500 to train on.
+# The 297 that `train_test_split(..., test_size=297, stratify=labels, random_state=0)` of scikit-learn picks: a bit for
+# each digit. The import of scikit-learn takes longer than all that is done here.
+_TEST = np.unpackbits(
+    np.frombuffer(
+        base64.b64decode(
+            "AAAEiDUkEEAABkEAk0IFABoACAEAIAAoBigSABAAlAoAgBESBAAYgAIBEKAACAqAIEQVBEgCQKAKIAAAQACYAACAACAASAXEABBAAKAQ"
+            "AAVASAAwEAACDsAJAAAkBACDqAE8AKaYCgAAAAMIQAgEoBgIAgJAQUAAgAQARAQ2QgECFgBEAABAQKCAGApQAIQJgWGECBCACAAMAMAg"
+            "AAaKAAAIggCBADgIA4AIGQAAEA4BAAAQoCEAMigpAEBEyIAoAgECAwACAAgiokAsJAQhCKhAgJDAIBQCghICEAE4BBUA"
+        ),
+        np.uint8,
+    )
+).astype(bool)
+_FILE = "datasets/data/digits.csv.gz"
 _INK_FLOOR, _INK_CEILING = 70, 255
 
 
@@ -16,25 +32,31 @@ def read_digits() -> Arrays:
     Returns:
         Images `(count, 28, 28)`, uint8, white ink on black as in MNIST, and labels 0 to 9.
     """
-    from sklearn.datasets import load_digits
-    from sklearn.model_selection import train_test_split
+    table = _read_table()  # (1797, 65): the pixels of an image, its label
+    images = _enlarge(table[:, :-1].reshape(-1, 8, 8))
+    labels, test = table[:, -1].astype(np.int32), _TEST[: len(table)]
+    return Arrays(images[~test], labels[~test], images[test], labels[test], tuple("0123456789"))
+
+
+def _read_table() -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    spec = importlib.util.find_spec("sklearn")
+    for folder in (spec and spec.submodule_search_locations) or ():
+        if (file := Path(folder, _FILE)).is_file():
+            return np.loadtxt(file, delimiter=",")
+    from sklearn.datasets import load_digits  # A release that keeps the file elsewhere.
 
     images, labels = load_digits(return_X_y=True)
-    enlarged = np.stack([_enlarge(image) for image in images.reshape(-1, 8, 8)])
-    labels = labels.astype(np.int32)
-    train, test = train_test_split(np.arange(len(labels)), test_size=_TEST_COUNT, stratify=labels, random_state=0)
-    train.sort()
-    test.sort()
-    return Arrays(enlarged[train], labels[train], enlarged[test], labels[test], tuple("0123456789"))
+    return np.column_stack([images, labels])
 
 
-def _enlarge(image: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Pixels:
+def _enlarge(images: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Pixels:
     """Turn 8x8 in 0..16 into 28x28 in 0..255."""
     from PIL import Image
 
     # A dark frame first: strokes touch the border of the 8x8 image and would end as if cut with scissors.
-    framed = np.pad(image * (255 / 16), 1).astype(np.float32)  # (10, 10)
-    smooth = np.asarray(Image.fromarray(framed).resize((28, 28), Image.Resampling.BICUBIC))
+    framed = np.pad(images * (255 / 16), ((0, 0), (1, 1), (1, 1))).astype(np.float32)  # (count, 10, 10)
+    size, how = (28, 28), Image.Resampling.BICUBIC
+    smooth = np.stack([np.asarray(Image.fromarray(image).resize(size, how)) for image in framed])
     # Interpolation blurs; more contrast gives back the edge of a pen stroke.
     sharp = (smooth - _INK_FLOOR) * (255 / (_INK_CEILING - _INK_FLOOR))
     return np.clip(np.rint(sharp), 0, 255).astype(np.uint8)

@@ -87,8 +87,8 @@ def _class_rows(class_names: Sequence[str], batches: Batches) -> list[_Row]:
 
 
 def _plain_rows(batches: Batches) -> list[_Row]:
-    images = batches.images[: _COLUMNS * 8]
-    return [("", images[start : start + _COLUMNS], 0) for start in range(0, len(images), _COLUMNS)]
+    shown = np.arange(min(_COLUMNS * 8, batches.num_examples))
+    return [("", batches.images[shown[start : start + _COLUMNS]], 0) for start in range(0, len(shown), _COLUMNS)]
 
 
 def _label_rows(axes: "Axes", titles: Sequence[tuple[str, int]], step: float) -> None:

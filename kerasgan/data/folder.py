@@ -9,25 +9,28 @@ import numpy as np
 from kerasgan.data.arrays import Arrays
 from kerasgan.data.errors import DataError, is_utf8
 from kerasgan.data.files import folder_entries
+from kerasgan.data.picture_files import PictureFiles
 from kerasgan.data.pictures import SUFFIXES, read_pictures
 
 
-def read_image_folder(folder: Path) -> Arrays:
-    """Read every image in a folder.
+def read_image_folder(folder: Path, *, stream: bool = False) -> Arrays:
+    """Read every image in a folder, or, to stream them, every header.
 
     Files that are not named like images (`README.txt`) are passed over. Class names are those of the
     sub-folders, in alphabetical order. If any image has colour, grey ones become RGB.
 
     Args:
         folder: Holds images, or one sub-folder a class that holds them.
+        stream: Whether to leave the pixels on the disk.
 
     Returns:
-        Images, uint8; labels only where there are sub-folders.
+        Images, uint8, or `PictureFiles`; labels only where there are sub-folders.
 
     Raises:
         DataError: No images, images both inside and beside sub-folders, folders too deep, or an image that
             `read_pictures` refuses.
     """
+    read = PictureFiles if stream else read_pictures
     flat, class_folders = _split_entries(folder)
     if flat and class_folders:
         raise DataError(
@@ -35,7 +38,7 @@ def read_image_folder(folder: Path) -> Arrays:
             "use one sub-folder a class, or no sub-folder."
         )
     if flat:
-        return Arrays(read_pictures(flat))
+        return Arrays(read(flat))
     if not class_folders:
         raise DataError(f"{folder}: holds no images ({', '.join(SUFFIXES)}) and no folders of images; add some.")
     paths: list[Path] = []
@@ -47,7 +50,7 @@ def read_image_folder(folder: Path) -> Arrays:
         paths += images
         labels += [label] * len(images)
     return Arrays(
-        read_pictures(paths),
+        read(paths),
         np.array(labels, np.int32),
         class_names=tuple(class_folder.name for class_folder in class_folders),
     )

@@ -3,7 +3,9 @@
 import hashlib
 import os
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,18 +18,20 @@ from kerasgan.data.figure import draw_examples
 from kerasgan.data.images import as_images, as_uint8
 from kerasgan.data.labels import MAX_CLASSES, as_labels
 from kerasgan.data.options import hold_out, whole_number
+from kerasgan.data.picture_files import PictureFiles
+from kerasgan.data.stream import StreamedBatches
 from kerasgan.data.summary import summarize
 
 
 class DataModule:
     """Images and labels, split and ready to train on.
 
-    Images stay in memory as uint8 and become float32 in [-1, 1] batch by batch.
+    Images stay in memory as uint8, or on the disk as `PictureFiles`, and become float32 in [-1, 1] batch by batch.
 
     Args:
         images: `(count, height, width[, channels])`, 1 or 3 channels. Integers in 0..255, or floats in
             [0, 1], [-1, 1] or [0, 255] (`kerasgan.data.images.as_uint8` says how it tells), kept to 8 bits.
-            Not copied if uint8.
+            Not copied if uint8. Or `kerasgan.data.picture_files.PictureFiles`, then all splits are streamed.
         labels: `(count,)`, integers from 0; None for images alone.
         test: `(images, labels)` of a test split, of the same image shape; labels None if `labels` is.
         name: For titles and errors.
@@ -52,7 +56,7 @@ class DataModule:
 
     def __init__(
         self,
-        images: npt.ArrayLike,
+        images: npt.ArrayLike | PictureFiles,
         labels: npt.ArrayLike | None = None,
         *,
         test: tuple[npt.ArrayLike, npt.ArrayLike | None] | None = None,
@@ -67,7 +71,11 @@ class DataModule:
         self.name = name
         self.batch_size = whole_number(batch_size, "batch_size", least=1)
         self.seed = whole_number(seed, "seed", least=0)
-        pixels, test_pixels = _matching_images(images, None if test is None else test[0], name)
+        pixels: Pixels | PictureFiles
+        if isinstance(images, PictureFiles):
+            pixels, test_pixels = images, None
+        else:
+            pixels, test_pixels = _matching_images(images, None if test is None else test[0], name)
         given = {f"{name} train": (labels, len(pixels))}
         if test is not None and test_pixels is not None:
             given[f"{name} test"] = (test[1], len(test_pixels))
@@ -81,25 +89,20 @@ class DataModule:
                 "class), or leave one_hot out."
             )
 
-        def batches(images: Pixels, labels: Labels | None, *, training: bool) -> Batches:
-            return Batches(
-                images,
-                labels,
-                batch_size=batch_size,
-                seed=seed,
-                shuffle=training,
-                one_hot=one_hot,
-                num_classes=self.num_classes,
-                drop_remainder=drop_remainder and training,
-            )
+        def batches(images: Pixels | PictureFiles, labels: Labels | None, *, training: bool) -> Batches:
+            options: dict[str, Any] = {"batch_size": batch_size, "seed": seed, "shuffle": training, "one_hot": one_hot}
+            options |= {"num_classes": self.num_classes, "drop_remainder": drop_remainder and training}
+            if isinstance(images, PictureFiles):
+                return StreamedBatches(images, labels, **options)
+            return Batches(images, labels, **options)
 
         self.validation: Batches | None = None
         train_labels = checked[0]
         if val_size:
             kept, held_out = hold_out(len(pixels), val_size, self.seed)
             held_out_labels = None if train_labels is None else train_labels[held_out]
-            self.validation = batches(pixels[held_out], held_out_labels, training=False)
-            pixels, train_labels = pixels[kept], None if train_labels is None else train_labels[kept]
+            self.validation = batches(_part(pixels, held_out), held_out_labels, training=False)
+            pixels, train_labels = _part(pixels, kept), None if train_labels is None else train_labels[kept]
         self.train = batches(pixels, train_labels, training=True)
         self.test = None if test_pixels is None else batches(test_pixels, checked[1], training=False)
         self._fingerprint: str | None = None
@@ -110,7 +113,7 @@ class DataModule:
         named = {"train": self.train, "validation": self.validation, "test": self.test}
         return {name: batches for name, batches in named.items() if batches is not None}
 
-    @property
+    @cached_property
     def background(self) -> str | None:
         """What the training images lie on, by their borders: `"dark"`, `"light"`, or None where they differ."""
         return background_of(self.train.images)
@@ -138,12 +141,16 @@ class DataModule:
         """Tell whether two runs see the same data in the same splits; counted once, then remembered.
 
         Returns:
-            SHA-256 over the arrays of each split, as 64 hexadecimal digits.
+            SHA-256 over the arrays of each split, as 64 hexadecimal digits. Of images on the disk the files
+            count, as they are there: so it is not that of the same images in memory.
         """
         if self._fingerprint is None:
             digest = hashlib.sha256()
             for name, batches in self.splits.items():
                 for array in (batches.images, batches.labels):
+                    if isinstance(array, PictureFiles):
+                        digest.update(f"{name} files {array.shape};".encode() + array.digest())
+                        continue
                     # Shapes count too: the same bytes may be 28x28 or 14x56.
                     digest.update(f"{name} {'none' if array is None else (array.shape, array.dtype.str)};".encode())
                     if array is not None:
@@ -155,6 +162,10 @@ class DataModule:
         counts = ", ".join(f"{name}={batches.num_examples}" for name, batches in self.splits.items())
         shape = f"image_shape={self.image_shape}, num_classes={self.num_classes}"
         return f"DataModule({self.name!r}, {shape}, {counts})"
+
+
+def _part(images: Pixels | PictureFiles, positions: npt.NDArray[np.int64]) -> Pixels | PictureFiles:
+    return images.select(positions) if isinstance(images, PictureFiles) else images[positions]
 
 
 def _matching_images(

@@ -1,5 +1,8 @@
 """Image files to one array: every header is checked before any pixel is decoded."""
 
+import math
+import os
+import re
 import struct
 import warnings
 import zlib
@@ -24,6 +27,8 @@ _COLOUR = ("P", "RGB", "CMYK", "YCbCr")
 _WITH_ALPHA = ("LA", "RGBA")
 # What Pillow's decoders are known to raise on damaged files, besides OSError.
 _DAMAGED = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error)
+# As `warnings.filters` holds what `quieten_pillow` puts there.
+_DAMAGED_METADATA = ("ignore", None, UserWarning, re.compile(r"PIL\."), 0)
 
 
 def read_pictures(paths: Sequence[Path]) -> Pixels:
@@ -36,8 +41,29 @@ def read_pictures(paths: Sequence[Path]) -> Pixels:
         `(count, height, width, channels)`; 1 channel if all are grey, else 3.
 
     Raises:
-        DataError: A file is not a regular file or not such an image, is damaged, has over 64 megapixels,
-            another size than the first, transparent pixels, several frames, or more than 8 bits a channel.
+        DataError: A header that `check_headers` refuses, a file that `decode` refuses, or more pixels than this
+            machine has memory.
+    """
+    shape = check_headers(paths)
+    _refuse_more_than_memory(paths, shape)
+    pixels = np.empty((len(paths), *shape), np.uint8)
+    with _pillow_is_quiet():
+        for slot, path in zip(pixels, paths, strict=True):
+            slot[:] = decode(path, shape)
+    return pixels
+
+
+def check_headers(paths: Sequence[Path]) -> tuple[int, int, int]:
+    """Check the headers of image files; no pixel is decoded.
+
+    Args:
+        paths: Where the files should be, at least one.
+
+    Returns:
+        The shape they have in common, `(height, width, channels)`; 1 channel if all are grey, else 3.
+
+    Raises:
+        DataError: A file that `check_header` refuses, or of another size than the first.
     """
     sizes, colours = zip(*(check_header(path) for path in paths), strict=True)
     for path, size in zip(paths, sizes, strict=True):
@@ -47,11 +73,7 @@ def read_pictures(paths: Sequence[Path]) -> Pixels:
                 "resize all images to one size."
             )
     width, height = sizes[0]
-    mode = "RGB" if any(colours) else "L"
-    pixels = np.empty((len(paths), height, width, 3 if mode == "RGB" else 1), np.uint8)
-    for slot, path in zip(pixels, paths, strict=True):
-        slot[:] = _decode(path, mode).reshape(slot.shape)
-    return pixels
+    return height, width, 3 if any(colours) else 1
 
 
 def check_header(path: Path) -> tuple[tuple[int, int], bool]:
@@ -68,25 +90,60 @@ def check_header(path: Path) -> tuple[tuple[int, int], bool]:
     """
     regular_file(path)
     with open_picture(path) as image:
-        width, height = image.size
-        if width * height > MAX_PIXELS:
-            raise DataError(f"{path}: is {width}x{height} pixels, over 64 megapixels; make it smaller.")
-        # Not of JPEG: cameras append a small copy, or a map of the lights, which is no second picture.
-        if image.format in ("PNG", "WEBP") and getattr(image, "is_animated", False):
-            raise DataError(f"{path}: is animated; save each frame that you want as a picture of its own.")
-        if image.mode not in _GREY + _COLOUR + _WITH_ALPHA:
-            raise DataError(f"{path}: has pixels of mode {image.mode}; save it as 8-bit grey or RGB.")
-        # A palette may hold greys only; to know, one would have to decode, so it counts as colour.
-        return image.size, image.mode not in (*_GREY, "LA")
+        return _checked(path, image)
 
 
-def _decode(path: Path, mode: str) -> Pixels:
-    with open_picture(path) as image:
+def decode(path: Path, shape: tuple[int, int, int]) -> Pixels:
+    """Decode a file whose header was found good; it is looked at again, for that may be hours ago.
+
+    Several threads may do so at once; see `quieten_pillow`.
+
+    Args:
+        path: Where the file was.
+        shape: What `check_headers` returned.
+
+    Returns:
+        The pixels, of that shape.
+
+    Raises:
+        DataError: As of `check_header`; or damaged, with transparent pixels, or no longer of that shape.
+    """
+    height, width, channels = shape
+    regular_file(path)
+    with _opened(path) as image:
+        size, has_colour = _checked(path, image)
+        if size != (width, height) or (has_colour and channels == 1):
+            found = f"{size[0]}x{size[1]} pixels" + (" and has colour" if has_colour else "")
+            was = f"{width}x{height}" + (" and grey" if channels == 1 else "")
+            raise DataError(f"{path}: is {found}, but was {was} when the data were loaded; load them again.")
         if may_be_transparent(image):
             image = image.convert("RGBA")
             if image.getchannel("A").getextrema()[0] != 255:
                 raise DataError(f"{path}: has transparent pixels; flatten it onto a background first.")
-        return np.asarray(image.convert(mode))
+        return np.asarray(image.convert("L" if channels == 1 else "RGB")).reshape(shape)
+
+
+def _checked(path: Path, image: "Image.Image") -> tuple[tuple[int, int], bool]:
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise DataError(f"{path}: is {width}x{height} pixels, over 64 megapixels; make it smaller.")
+    # Not of JPEG: cameras append a small copy, or a map of the lights, which is no second picture.
+    if image.format in ("PNG", "WEBP") and getattr(image, "is_animated", False):
+        raise DataError(f"{path}: is animated; save each frame that you want as a picture of its own.")
+    if image.mode not in _GREY + _COLOUR + _WITH_ALPHA:
+        raise DataError(f"{path}: has pixels of mode {image.mode}; save it as 8-bit grey or RGB.")
+    # A palette may hold greys only; to know, one would have to decode, so it counts as colour.
+    return image.size, image.mode not in (*_GREY, "LA")
+
+
+def _refuse_more_than_memory(paths: Sequence[Path], shape: tuple[int, int, int]) -> None:
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    needed = len(paths) * math.prod(shape)
+    if needed > memory:
+        raise DataError(
+            f"{paths[0].parent}: its {len(paths):,} images take {needed / 2**30:,.0f} GiB once decoded, and this "
+            f"machine has {memory / 2**30:,.0f}; leave them on the disk with stream=True (--stream)."
+        )
 
 
 def may_be_transparent(image: "Image.Image") -> bool:
@@ -107,16 +164,39 @@ def open_picture(path: Path) -> "Iterator[Image.Image]":
     Raises:
         DataError: Not a known image, damaged, or too large.
     """
+    with _pillow_is_quiet(), _opened(path) as image:
+        yield image
+
+
+def quieten_pillow() -> None:
+    """Ignore Pillow's notes on damaged metadata from now on, in a way that threads may do while others work.
+
+    `warnings.catch_warnings` puts back what it found, which may be what another thread had changed meanwhile.
+    """
+    # Tested for first, as inserting makes Python forget which warnings it has shown.
+    if _DAMAGED_METADATA not in warnings.filters:
+        warnings.filterwarnings("ignore", category=UserWarning, module=_DAMAGED_METADATA[3].pattern)
+
+
+@contextmanager
+def _pillow_is_quiet() -> Iterator[None]:
+    from PIL import Image
+
+    with warnings.catch_warnings():
+        # Notes that a camera left, damaged: Pillow says so and goes on without them, and the pixels are good.
+        warnings.simplefilter("ignore", UserWarning)
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        yield
+
+
+@contextmanager
+def _opened(path: Path) -> "Iterator[Image.Image]":
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with warnings.catch_warnings():
-            # Notes that a camera left, damaged: Pillow says so and goes on without them, and the pixels are good.
-            warnings.simplefilter("ignore", UserWarning)
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            # Named formats only: Pillow would otherwise try every decoder it has, whatever the file's name.
-            with Image.open(path, formats=("PNG", "JPEG", "BMP", "WEBP")) as image:
-                yield image
+        # Named formats only: Pillow would otherwise try every decoder it has, whatever the file's name.
+        with Image.open(path, formats=("PNG", "JPEG", "BMP", "WEBP")) as image:
+            yield image
     except DataError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:

@@ -11,6 +11,7 @@ from kerasgan.data.folder import read_image_folder
 from kerasgan.data.idx_folder import holds_idx, read_idx_folder
 from kerasgan.data.module import DataModule
 from kerasgan.data.npz import read_npz
+from kerasgan.data.stream import require_grain
 
 DATA_DIR_VARIABLE = "KERASGAN_DATA_DIR"
 _CLASS_NAMES = {
@@ -40,6 +41,7 @@ def load(
     seed: int = 0,
     one_hot: bool = False,
     drop_remainder: bool = True,
+    stream: bool = False,
 ) -> DataModule:
     """Load images, split them and make them ready to train on.
 
@@ -55,14 +57,18 @@ def load(
         seed: Fixes that choice and the order of every epoch.
         one_hot: Whether batches carry one-hot labels instead of integers.
         drop_remainder: Whether training leaves out the last, smaller batch, so that shapes never change.
+        stream: Whether to leave a folder of images on the disk and decode each batch just before its turn: the same
+            batches, bit for bit, in a few batches' memory. Needs `grain`.
 
     Returns:
-        The data, in memory.
+        The data, in memory or streamed.
 
     Raises:
         DataError: Nothing is known under that name, or what is there is malformed; one line says what to do.
     """
-    name, arrays = _read(name_or_path, data_dir)
+    if stream:
+        require_grain()
+    name, arrays = _read(name_or_path, data_dir, stream)
     test = None if arrays.test_images is None else (arrays.test_images, arrays.test_labels)
     return DataModule(
         arrays.images,
@@ -78,8 +84,15 @@ def load(
     )
 
 
-def _read(name_or_path: str | os.PathLike[str], data_dir: str | os.PathLike[str] | None) -> tuple[str, Arrays]:
+def _read(
+    name_or_path: str | os.PathLike[str], data_dir: str | os.PathLike[str] | None, stream: bool
+) -> tuple[str, Arrays]:
     known = name_or_path.replace("-", "_") if isinstance(name_or_path, str) else None
+    if stream and (known in KNOWN_NAMES or not _is_image_folder(_located(name_or_path))):
+        raise DataError(
+            f"{os.fspath(name_or_path) or 'an empty name'}: cannot be streamed, as it is no folder of images; leave "
+            "stream (--stream) out, and it is read into memory."
+        )
     if known == "digits":
         return known, read_digits()
     if known in _CLASS_NAMES:
@@ -91,7 +104,7 @@ def _read(name_or_path: str | os.PathLike[str], data_dir: str | os.PathLike[str]
     if not is_utf8(path.name):
         raise DataError(f"{shown}: its name is not UTF-8; rename it, for it is the name of the data.")
     if is_folder and shown:
-        return path.name, read_idx_folder(path) if holds_idx(path) else read_image_folder(path)
+        return path.name, read_idx_folder(path) if holds_idx(path) else read_image_folder(path, stream=stream)
     if exists and path.suffix == ".npz":
         return path.stem, read_npz(path)
     what = "is not an .npz file or a folder" if exists else "is neither a known name nor a path"
@@ -99,6 +112,10 @@ def _read(name_or_path: str | os.PathLike[str], data_dir: str | os.PathLike[str]
         f"{shown or 'an empty name'}: {what}; known names: {', '.join(KNOWN_NAMES)}; "
         "paths: an .npz file, a folder of IDX files, a folder of images."
     )
+
+
+def _is_image_folder(path: Path) -> bool:
+    return path.is_dir() and not holds_idx(path)
 
 
 def _read_named(name: str, data_dir: str | os.PathLike[str] | None) -> Arrays:

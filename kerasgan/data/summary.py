@@ -27,11 +27,9 @@ def summarize(name: str, class_names: Sequence[str] | None, splits: Mapping[str,
     height, width, channels = train.images.shape[1:]
     classes = "no labels" if class_names is None else f"{len(class_names)} classes"
     facts = f"  {height} x {width} x {channels}, {classes}"
-    low = min(int(batches.images.min()) for batches in splits.values())
-    high = max(int(batches.images.max()) for batches in splits.values())
     lines = [
         _shorten(printable(name), _WIDTH - len(facts)) + facts,
-        f"pixels {low}..{high} in memory (uint8), [-1, 1] in batches of {train.batch_size} (float32)",
+        f"{_whereabouts(splits)}, [-1, 1] in batches of {train.batch_size} (float32)",
         "",
         _row("class" if class_names else "", list(splits)),
     ]
@@ -42,6 +40,14 @@ def summarize(name: str, class_names: Sequence[str] | None, splits: Mapping[str,
     if class_names is not None:
         lines.append(_row("balance (max/min)", [_balance(_counts(batches)) for batches in splits.values()]))
     return "\n".join(lines)
+
+
+def _whereabouts(splits: Mapping[str, Batches]) -> str:
+    in_memory = [batches.images for batches in splits.values() if isinstance(batches.images, np.ndarray)]
+    if not in_memory:
+        return "pixels on the disk (uint8 once decoded)"
+    low, high = min(int(images.min()) for images in in_memory), max(int(images.max()) for images in in_memory)
+    return f"pixels {low}..{high} in memory (uint8)"
 
 
 def _class_rows(class_names: Sequence[str], splits: Mapping[str, Batches]) -> list[str]:

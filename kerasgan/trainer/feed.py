@@ -1,6 +1,8 @@
 """What is handed to Keras's `fit`: batches for training and validation, limited as the trainer was told."""
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -101,6 +103,18 @@ class Feed:
         """Examples trained on in an epoch, where that can be known."""
         batches = self.batches_per_epoch
         return None if batches is None or self.batch_size is None else batches * self.batch_size
+
+    @contextmanager
+    def data_errors(self) -> Iterator[None]:
+        """Raise an error about a file as itself: TensorFlow hands it on as a part of the text of another error."""
+        try:
+            yield
+        except Exception as error:
+            for split in (self.train, self.validation):
+                for failure in getattr(split, "failures", ()):
+                    if failure is not error and str(failure) in str(error):
+                        raise failure from None
+            raise
 
     def fit_arguments(self, start: Position = Position()) -> dict[str, Any]:
         """Return the arguments of Keras's `fit` that describe the data.
