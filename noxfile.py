@@ -82,6 +82,15 @@ def notebooks(session: nox.Session, backend: str) -> None:
     session.run(python, "-m", "pytest", *IN_PARALLEL, "tests/notebooks", *session.posargs, external=True, env=env)
 
 
+@nox.session
+def benchmark(session: nox.Session) -> None:
+    """Everybody in one virtualenv, by turns on the same cores: are we still faster? Not among the default ones."""
+    # This index has PyTorch without its gigabytes of CUDA libraries; pip takes 2.13.0+cpu for newer than 2.13.0.
+    cpu_only = "--extra-index-url=https://download.pytorch.org/whl/cpu"
+    session.install(cpu_only, "--editable", ".[jax,tensorflow,peers]")
+    session.run("python", "scripts/benchmark.py", *session.posargs)
+
+
 def tests_python(session: nox.Session, backend: str) -> str:
     """Return the interpreter of a tests session; make its virtualenv here if that session never ran."""
     home = (session.cache_dir.parent / f"tests-{backend}").resolve()

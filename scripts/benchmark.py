@@ -1,132 +1,134 @@
-"""Time a kerasgan DCGAN step against the same step written by hand in jitted JAX: what does the comfort cost?
+"""Train the same GAN by kerasgan, stock Keras, TensorFlow's tutorial, Lightning and by hand, and compare the speed.
 
-    KERAS_BACKEND=jax python scripts/benchmark.py
-    KERAS_BACKEND=jax python scripts/benchmark.py --stock-layers --steps 4 --repeats 3
+    python scripts/benchmark.py
+    python scripts/benchmark.py --workload tiny
+    python scripts/benchmark.py --precision mixed_bfloat16 --json benchmark.json
 
-All train the same networks from one shared forward pass on the same batches, by turns, so that a machine that
-slows down slows all. The ratios are those of the medians. `--stock-layers` adds the same GAN with Keras's own
-transposed convolution. On 2 cores of an AMD EPYC the first prints a
-ratio of 0.955 to 1.010 from run to run.
+Whoever is installed takes part; `pip install -e ".[jax,tensorflow,peers]"` brings all of them. Each is a process of
+its own, which stays alive and trains a round when its turn comes: what slows the machine down slows all. Compiling
+falls into rounds that are not counted. docs/performance.md says what each does, and what was measured.
 """
 
-import os
-import statistics
+import json
+import signal
+import sys
+import tempfile
 import time
-from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import options
-
-
-def handwritten_step(gan: Any) -> Callable[[Any], None]:
-    """Return the best step one would write by hand: `stateless_call`, two optimizers, one `jax.vjp`, donation."""
-    import jax
-    import jax.numpy as jnp
-    import keras
-
-    generator, discriminator = gan.generator, gan.discriminator
-    networks = (generator, discriminator)
-    optimizers = (keras.optimizers.Adam(1e-4), keras.optimizers.Adam(1e-4))
-    for network, optimizer in zip(networks, optimizers, strict=True):
-        optimizer.build(network.trainable_variables)
-
-    def step(state: Any, images: Any) -> Any:
-        trainable, untrained, slots, key = state
-        key, draw = jax.random.split(key)
-        latents = jax.random.normal(draw, (images.shape[0], gan.latent_dim))
-
-        def losses(trainable: Any) -> Any:
-            fakes, of_generator = generator.stateless_call(trainable[0], untrained[0], latents, training=True)
-            real, of_discriminator = discriminator.stateless_call(trainable[1], untrained[1], images, training=True)
-            fake, of_discriminator = discriminator.stateless_call(trainable[1], of_discriminator, fakes, training=True)
-            generator_loss = jnp.mean(jax.nn.softplus(-fake))
-            discriminator_loss = jnp.mean(jax.nn.softplus(-real)) + jnp.mean(jax.nn.softplus(fake))
-            return (generator_loss, discriminator_loss), (of_generator, of_discriminator)
-
-        values, pull_back, untrained = jax.vjp(losses, trainable, has_aux=True)
-        gradients = pull_back((1.0, 0.0))[0][0], pull_back((0.0, 1.0))[0][1]
-        updated = [
-            optimizer.stateless_apply(slot, gradient, weights)
-            for optimizer, slot, gradient, weights in zip(optimizers, slots, gradients, trainable, strict=True)
-        ]
-        return values, (tuple(w for w, _ in updated), untrained, tuple(s for _, s in updated), key)
-
-    compiled = jax.jit(step, donate_argnums=0)
-    copy = jax.tree.map(
-        jnp.array,  # donation must not take the values of the module away
-        (
-            tuple([v.value for v in network.trainable_variables] for network in networks),
-            tuple([v.value for v in network.non_trainable_variables] for network in networks),
-            tuple([v.value for v in optimizer.variables] for optimizer in optimizers),
-            jax.random.key(0),
-        ),
-    )
-    state = [copy]
-
-    def train(batches: Any) -> None:
-        for images, *_ in (batches[index] for index in range(len(batches))):
-            values, state[0] = compiled(state[0], images)
-        jax.block_until_ready(values)
-
-    return train
-
-
-def fitting(gan: Any) -> Callable[[Any], None]:
-    """Return what kerasgan's users call: plain `fit`."""
-    return lambda batches: gan.fit(batches, verbose=0, shuffle=False)
+from peers import report
+from peers.contestants import BY_NAME, CONTESTANTS, IN_BFLOAT16, Contestant
+from peers.processes import Failed, Worker, started
+from peers.workloads import WORKLOADS
 
 
 def main(args: options.Namespace) -> None:
-    import keras
+    workload = WORKLOADS[args.workload].changed(batch_size=args.batch_size, steps=args.steps)
+    contestants = chosen(args)
+    skipped = {one.name: reason for one in contestants if (reason := one.missing())}
+    present = [one for one in contestants if one.name not in skipped]
+    print(f"{workload.name}: {workload.steps} steps of {workload.batch_size} images a round, {args.rounds} rounds")
+    for name, reason in skipped.items():
+        print(f"{name}: skipped, {reason}")
+    if not present:
+        options.fail(2, 'nobody to compare is installed; pip install -e ".[jax,tensorflow,peers]".')
 
-    import kerasgan as kg
+    machine = report.machine()
+    if said := report.warning(machine):
+        print(f"warning: {said}", file=sys.stderr)
+    more = {} if args.steps_per_execution is None else {"steps_per_execution": args.steps_per_execution}
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as runs, started(present, workload, more, Path(runs)) as all_:
+        finished, failed = race(all_, args.warmup, args.rounds, args.debug)
+        answers = {worker.contestant.name: worker.answers[args.warmup :] for worker in finished}
+    results = report.figures(workload, {name: [one["seconds"] for one in rounds] for name, rounds in answers.items()})
+    print(*report.table(results), sep="\n")
+    if args.json:
+        for name, found in results.items():
+            found["processor_seconds"] = [one["processor_seconds"] for one in answers[name]]
+            found["peak_megabytes"] = answers[name][-1]["peak_megabytes"]
+        said = {"rounds": args.rounds, "machine": machine, "versions": report.versions(), "left_out": skipped | failed}
+        Path(args.json).write_text(json.dumps({"workload": asdict(workload), **said, "contestants": results}, indent=2))
+        print(f"figures: {args.json}")
+    if failed:
+        options.fail(1, "; ".join(f"{name} {reason}" for name, reason in failed.items()))
 
-    if os.environ["KERAS_BACKEND"] != "jax":
-        raise ValueError("the contestant is written in JAX; set KERAS_BACKEND=jax.")
-    data = kg.data.load("digits", batch_size=args.batch_size)
-    batches = data.train.limited(args.steps)
-    gan = kg.GAN.dcgan(data.image_shape, seed=0)
 
-    contestants = {"kerasgan": fitting(gan), "by hand": handwritten_step(gan)}
-    if args.stock_layers:
-        stock = kg.GAN(kg.layers.to_stock(gan.generator), kg.layers.to_stock(gan.discriminator), seed=0)
-        stock.compile(optimizer={player: keras.optimizers.Adam(1e-4) for player in ("generator", "discriminator")})
-        contestants["stock layers"] = fitting(stock)
-    seconds: dict[str, list[float]] = {name: [] for name in contestants}
-    for repeat in range(args.repeats + 1):
-        for name, train in contestants.items():
-            began = time.perf_counter()
-            train(batches)
-            if repeat:  # the first one compiles
-                seconds[name].append((time.perf_counter() - began) / len(batches))
-    medians = {name: statistics.median(times) for name, times in seconds.items()}
-    for name, times in seconds.items():
-        spread = f"{1e3 * min(times):.1f} to {1e3 * max(times):.1f}"
-        speed = args.batch_size / medians[name]
-        ratio = medians[name] / medians["kerasgan"]
-        print(f"{name:12} {1e3 * medians[name]:8.1f} ms a step ({spread}), {speed:5.0f} images/s, x {ratio:.3f}")
-    print(f"kerasgan over by hand: {medians['kerasgan'] / medians['by hand']:.3f}")
+def chosen(args: options.Namespace) -> list[Contestant]:
+    """Return who was asked for."""
+    if args.only:
+        return [BY_NAME[name] for name in dict.fromkeys(args.only)]
+    return CONTESTANTS + (IN_BFLOAT16 if args.precision == "mixed_bfloat16" else [])
+
+
+def race(workers: list[Worker], warmup: int, rounds: int, debug: bool = False) -> tuple[list[Worker], dict[str, str]]:
+    """Let all train by turns.
+
+    Args:
+        workers: Started.
+        warmup: Rounds that do not count: compilers and caches are at work in them.
+        rounds: Rounds that do.
+        debug: Whether to show all that a contestant said before it died.
+
+    Returns:
+        Those who came to the end, and `{name: what went wrong}` of the others.
+    """
+    failed: dict[str, str] = {}
+    weights: dict[str, int] = {}
+
+    def attempt(worker: Worker, action: Any) -> Any:
+        try:
+            return action()
+        except Failed as failure:
+            failed[worker.contestant.name] = str(failure)
+            if debug:
+                print(failure.said, file=sys.stderr)
+
+    for worker in workers:
+        weights[worker.contestant.name] = attempt(worker, worker.ready)
+    trained = next((count for count in weights.values() if count), 0)
+    for name, count in weights.items():
+        if count not in (None, trained):
+            failed[name] = f"trains {count:,} weights, where the others train {trained:,}"
+    for number in range(warmup + rounds):
+        running = [worker for worker in workers if worker.contestant.name not in failed]
+        began = time.perf_counter()
+        # There and back again, so that nobody always comes after the same one.
+        for worker in running if number % 2 == 0 else reversed(running):
+            attempt(worker, worker.round)
+        counted = f"round {number - warmup + 1} of {rounds}" if number >= warmup else "warm-up, not counted"
+        print(f"{counted}: {time.perf_counter() - began:.1f} s", flush=True)
+    return [worker for worker in workers if worker.contestant.name not in failed], failed
+
+
+def steps_per_execution(text: str) -> int | str:
+    """Read what `kg.Trainer` takes."""
+    return text if text == "auto" else options.positive(text)
 
 
 if __name__ == "__main__":
-    parser = options.Parser(description="Time a kerasgan step against one written by hand in JAX.")
-    parser.add_argument(
-        "--batch-size", type=options.positive, default=64, metavar="N", help="images a step (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--steps",
-        type=options.positive,
-        default=10,
-        metavar="N",
-        help="timed steps in each repeat (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--repeats",
-        type=options.positive,
-        default=7,
-        metavar="N",
-        help="turns of each contestant (default: %(default)s)",
-    )
-    parser.add_argument("--stock-layers", action="store_true", help="add the same GAN of Keras's own layers")
-    parser.add_argument("--debug", action="store_true", help="show where an error came from")
-    options.run(main, parser)
+    parser = options.Parser(description="Compare the speed of kerasgan with that of its peers, on the same GAN.")
+    add = parser.add_argument
+    add("--workload", choices=list(WORKLOADS), default="dcgan", help="a DCGAN on 28x28 images, or a tiny dense GAN, "
+        "where the time between steps counts (default: %(default)s)")  # fmt: skip
+    add("--batch-size", type=options.positive, metavar="N", help="images a step (default: 256; 8 for tiny)")
+    add("--steps", type=options.positive, metavar="N", help="steps in a round (default: 4; 2000 for tiny)")
+    add("--rounds", type=options.positive, default=5, metavar="N", help="rounds that count (default: %(default)s)")
+    add("--warmup", type=options.positive, default=2, metavar="N", help="rounds before them (default: %(default)s)")
+    add("--only", action="append", choices=list(BY_NAME), metavar="NAME", help="one contestant, may be repeated: "
+        + ", ".join(BY_NAME))  # fmt: skip
+    add("--precision", choices=["float32", "mixed_bfloat16"], default="float32", help="mixed_bfloat16 adds kerasgan "
+        "and Lightning in that precision (default: %(default)s)")  # fmt: skip
+    add("--steps-per-execution", type=steps_per_execution, metavar="N", help="of kerasgan's trainer, a number or auto "
+        "(default: the trainer's own)")  # fmt: skip
+    add("--debug", action="store_true", help="show all that a contestant said which failed")
+    add("--json", type=options.path, metavar="FILE", help="write the figures there")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # on the way out the contestants are ended
+    try:
+        main(parser.parse_args())
+    except OSError as error:
+        options.fail(1, str(error))
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
