@@ -30,7 +30,9 @@ def main(args: options.Namespace) -> None:
     callbacks = [kg.callbacks.ImageGrid(), checkpoint]
     trainer = kg.Trainer(run_dir, callbacks=callbacks, **options.trainer_options(args))
 
-    data = kg.data.load(args.dataset, data_dir=args.data_dir, batch_size=args.batch_size, seed=args.seed)
+    data = kg.data.load(
+        args.dataset, data_dir=args.data_dir, batch_size=args.batch_size, seed=args.seed, stream=args.stream
+    )
     gan = kg.GAN.dcgan(data.image_shape, args.latent_dim, dropout=args.dropout, loss=args.loss, seed=args.seed)
     gan.compile(
         optimizer={

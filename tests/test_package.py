@@ -19,7 +19,18 @@ BACKENDS = {"jax", "tensorflow"}
 
 # Slow to import, or an optional part of a run: each is imported by the function that needs it. Keras imports
 # some of them itself, so a look at sys.modules would prove nothing: ask instead who called `import`.
-IMPORTED_LATE = {"PIL", "matplotlib", "optuna", "rich", "sklearn", "tensorboard", "tensorboardX"}
+IMPORTED_LATE = {
+    "PIL",
+    "grain",
+    "matplotlib",
+    "optuna",
+    "pandas",
+    "rich",
+    "scipy",
+    "sklearn",
+    "tensorboard",
+    "tensorboardX",
+}
 WATCH_IMPORTS = """
 import builtins, json, sys
 late, plain_import, seen = set(json.loads(sys.argv[1])), builtins.__import__, set()
@@ -34,6 +45,15 @@ def watched_import(name, globals=None, locals=None, fromlist=(), level=0):
 builtins.__import__ = watched_import
 __import__(sys.argv[2])
 print(json.dumps(sorted(seen)))
+"""
+
+TIME_IMPORTS = """
+import json, sys, time
+begin = time.process_time()
+__import__(sys.argv[1])
+middle = time.process_time()
+__import__(sys.argv[2])
+print(json.dumps([middle - begin, time.process_time() - middle]))
 """
 
 
@@ -74,6 +94,24 @@ def test_watch_sees_an_import_that_comes_early(tmp_path):
     (package / "part.py").write_text("import json\n")
     found = late_imports_of("early", {"json"}, path=tmp_path)
     assert found == ["early imports json", "early.part imports json"]
+
+
+def seconds_of_imports(first, second, path=None):
+    """Import two packages in a fresh interpreter and return the processor time each has taken."""
+    line = [sys.executable, "-c", TIME_IMPORTS, first, second]
+    result = subprocess.run(line, capture_output=True, text=True, check=True, cwd=path)
+    return json.loads(result.stdout.splitlines()[-1])
+
+
+def test_import_takes_a_small_part_of_the_time_of_keras():
+    keras_seconds, own_seconds = seconds_of_imports("keras", "kerasgan")
+    assert own_seconds < 0.15 * keras_seconds
+
+
+def test_clock_sees_an_import_that_takes_its_time(tmp_path):
+    (tmp_path / "slow.py").write_text("import time\nwhile time.process_time() < 0.5:\n    pass\n")
+    quick_seconds, slow_seconds = seconds_of_imports("json", "slow", path=tmp_path)
+    assert slow_seconds > 0.3 > quick_seconds
 
 
 @pytest.mark.skipif(

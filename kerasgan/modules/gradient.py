@@ -21,8 +21,8 @@ def grad(function: Callable[[Any], Any], x: Any) -> Any:
         x: Float tensor, usually `(batch, height, width, channels)`.
 
     Returns:
-        Tensor shaped like `x`, of its dtype; zeros where the output does not depend on `x`. The sum is taken
-        in float32.
+        Tensor shaped like `x`; zeros where the output does not depend on `x`. The sum is taken in float32, and
+        where `x` is of half precision the gradient is float32 too: a penalty is a sum of its squares.
 
     Raises:
         TypeError: `x` is of an integer dtype.
@@ -36,4 +36,4 @@ def grad(function: Callable[[Any], Any], x: Any) -> Any:
     dtype = keras.backend.standardize_dtype(x.dtype)
     if "float" not in dtype:
         raise TypeError(f"kg.grad cannot differentiate by x of dtype {dtype}; cast it to float32 first.")
-    return backends.grad(function, x)
+    return backends.grad(function, keras.ops.cast(x, "float32") if dtype in ("float16", "bfloat16") else x)

@@ -1,5 +1,6 @@
 import argparse
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -51,6 +52,32 @@ def test_what_is_said_during_an_import_is_shown_only_if_it_fails(capfd):
         os.write(2, b"no such library")
         raise ImportError
     assert capfd.readouterr().err == "no such library"
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_a_script_starts_without_what_keras_imports_for_parts_no_script_uses(quick):
+    program = """if True:
+        import contextlib, gc, sys
+        import options
+        extras = {"matplotlib", "sklearn"}
+        options.choose_backend()
+        with options.quick_import() if %s else contextlib.nullcontext():
+            import kerasgan
+        print(sorted(extras & sys.modules.keys()), gc.isenabled())
+        import matplotlib, sklearn.base
+    """
+    line = [sys.executable, "-c", program % quick]
+    path = {"PYTHONPATH": str(Path(options.__file__).parent)}
+    finished = subprocess.run(line, env=os.environ | path, capture_output=True, text=True)
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stdout.splitlines()[-1] == f"{[] if quick else ['matplotlib', 'sklearn']} True"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "choice"), [([], None), (["--compile-cache"], True), (["--compile-cache", "kept"], "kept")]
+)
+def test_the_compile_cache_is_off_or_the_users_or_a_directory(parser, arguments, choice):
+    assert options.trainer_options(parser.parse_args(arguments))["compile_cache"] == choice
 
 
 def test_limits_are_counts_or_fractions():
