@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasgan.modules import GAN, Module, grad
+from kerasgan.modules import GAN, Classifier, Module, grad
 
 IMAGE_SHAPE = (8, 8, 1)
 LATENT_DIM = 4
@@ -64,6 +64,23 @@ def tiny_gan(**options: Any) -> GAN:
     gan = GAN(tiny_generator(), tiny_discriminator(), **{"seed": 0, **options})
     gan.compile(optimizer={"generator": keras.optimizers.Adam(1e-3), "discriminator": keras.optimizers.Adam(1e-3)})
     return gan
+
+
+def tiny_classifier(classes: int = 3, seed: int = 0) -> Classifier:
+    """Return a `kg.Classifier` of 8x8 images, with Dropout, to be compiled."""
+    initializer = keras.initializers.GlorotUniform(seed)
+    return Classifier(
+        keras.Sequential(
+            [
+                keras.Input(IMAGE_SHAPE),
+                keras.layers.Flatten(),
+                keras.layers.Dense(8, activation="relu", kernel_initializer=initializer),
+                keras.layers.Dropout(0.2, seed=seed),
+                keras.layers.Dense(classes, activation="softmax", kernel_initializer=initializer, dtype="float32"),
+            ],
+            name="network",
+        )
+    )
 
 
 class TinyWassersteinGAN(Module):

@@ -18,30 +18,46 @@ else:
 
 name: str = keras.backend.backend()
 apply_gradients = _engine.apply_gradients
+build_metrics = _engine.build_metrics
+conv = _engine.conv
 conv_transpose = _engine.conv_transpose
 devices = _engine.devices
+dropout = _engine.dropout
 engine_version = _engine.engine_version
+free_bytes = _engine.free_bytes
 grad = _engine.grad
+has_fast_convolutions = _engine.has_fast_convolutions
 keep_weights = _engine.keep_weights
 make_deterministic = _engine.make_deterministic
 max_pool = _engine.max_pool
 player_gradients = _engine.player_gradients
+program = _engine.program
 run_step = _engine.run_step
+state_of = _engine.state_of
 sync_variables = _engine.sync_variables
 threads = _engine.threads
+use_compile_cache = _engine.use_compile_cache
 
 __all__ = [
     "apply_gradients",
+    "build_metrics",
+    "conv",
     "conv_transpose",
     "devices",
+    "dropout",
     "engine_version",
+    "free_bytes",
     "grad",
+    "has_fast_convolutions",
     "keep_weights",
     "make_deterministic",
     "max_pool",
     "name",
     "player_gradients",
+    "program",
     "run_step",
+    "state_of",
     "sync_variables",
     "threads",
+    "use_compile_cache",
 ]

@@ -8,13 +8,21 @@ one would leak a tracer), so each nested pass copies the outer mapping, runs, an
 import functools
 import os
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import jax
 import keras
+from jax.experimental.compilation_cache import compilation_cache
 from keras import ops
 
-from kerasgan.backends.cores import cores_or
+from kerasgan.backends.cores import cores_or, free_host_bytes
+from kerasgan.backends.jax_convolution import conv as conv
+from kerasgan.backends.jax_convolution import conv_transpose as conv_transpose
+from kerasgan.backends.jax_random import dropout as dropout
+from kerasgan.backends.memory import keep_freed_memory
+
+keep_freed_memory()
 
 State = tuple[list[Any], ...]
 
@@ -71,6 +79,61 @@ def run_step(step: Callable[[Any], Any], arguments: tuple[Any, ...], variables: 
     return logs, tuple([scope.get_current_value(variable) for variable in group] for group in groups)
 
 
+def program(
+    step: Callable[[State, Any], tuple[Any, State]],
+    read: Callable[[Any, Any], Any],
+    *,
+    several: bool,
+    jit_compile: bool,
+) -> Callable[..., tuple[Any, State]]:
+    """Compile the reading of a batch and a training step into one program, or any number of them.
+
+    The number is an argument of the program, so that one compilation serves a whole epoch and its remainder.
+
+    Args:
+        step: Keras's `train_step`: takes `(state, batch)`, returns `(logs, state)`.
+        read: Takes `(arrays, index)`, returns a batch.
+        several: Whether the program can run more than one step. A program of one is no loop, where XLA compiles some
+            operations for a CPU better.
+        jit_compile: Always true here.
+
+    Returns:
+        `run(state, arrays, first, count)`, which takes the steps of the batches `first` to `first + count - 1` and
+        returns the logs of the last one and the state after it. The values of `state` are consumed.
+    """
+
+    def one(state: State, arrays: Any, first: Any, count: Any) -> tuple[Any, State]:
+        # XLA shall not weave the reading into the step: the bits of a run must not depend on where its data lies.
+        return step(state, jax.lax.optimization_barrier(read(arrays, first)))
+
+    def many(state: State, arrays: Any, first: Any, count: Any) -> tuple[Any, State]:
+        logs, _ = jax.eval_shape(one, state, arrays, first, count)
+        nothing = jax.tree.map(lambda log: jax.numpy.zeros(log.shape, log.dtype), logs)
+        return jax.lax.fori_loop(
+            first, first + count, lambda index, carry: one(carry[1], arrays, index, None), (nothing, state)
+        )
+
+    compiled = jax.jit(many if several else one, donate_argnums=0)
+    return lambda state, *arguments: compiled(tuple(state), *arguments)
+
+
+def state_of(groups: State) -> tuple[State]:
+    """Return the values of groups of variables, as arguments for a program; it consumes them."""
+    return (tuple([variable.value for variable in group] for group in groups),)
+
+
+def has_fast_convolutions() -> bool:
+    """Whether convolutions run faster one by one than compiled by XLA: there is nothing else here."""
+    return False
+
+
+def build_metrics(compute: Callable[[], Any]) -> None:
+    """Create the variables that `compute` makes when it is called for the first time, without computing anything."""
+    # Outside of the trace, so that it is after it that the variables get their first values.
+    with keras.StatelessScope():
+        jax.eval_shape(compute)
+
+
 def keep_weights(function: Callable[..., Any], variables: Callable[[], State]) -> Callable[..., Any]:
     """Wrap a Keras train, test or predict function so that a step that raises leaves the model usable.
 
@@ -79,9 +142,9 @@ def keep_weights(function: Callable[..., Any], variables: Callable[[], State]) -
     into the failed call return to their variables, unless that call had already consumed them.
     """
 
-    def kept(state: State, iterator: Any) -> Any:
+    def kept(state: State, *arguments: Any) -> Any:
         try:
-            return function(state, iterator)
+            return function(state, *arguments)
         except BaseException:
             for group, values in zip(variables(), state, strict=True):
                 for variable, value in zip(group, values, strict=True):
@@ -160,47 +223,6 @@ def grad(function: Callable[[Any], Any], x: Any) -> Any:
     return gradient
 
 
-def conv_transpose(inputs: Any, kernel: Any, **options: Any) -> Any:
-    """`keras.ops.conv_transpose` with the same values and a fast weight gradient.
-
-    XLA's CPU compiler differentiates a strided transposed convolution by its kernel through a dilated
-    convolution, which is slow. But T, the transposed convolution, is the
-    adjoint of an ordinary convolution F, so <g, T(x, k)> = <F(g, k), x>: the gradient by k is F's own
-    weight gradient with the roles of x and g exchanged, which is fast.
-
-    Args:
-        inputs: Tensor `(batch, height, width, channels)` or channels first.
-        kernel: Tensor `(kernel_height, kernel_width, filters, channels)`.
-        options: As `keras.ops.conv_transpose` takes them.
-
-    Returns:
-        The transposed convolution. Reverse-mode differentiable any number of times.
-    """
-
-    def transposed(x: Any, k: Any) -> Any:
-        return ops.conv_transpose(x, k, **options)
-
-    def adjoint(g: Any, k: Any, like: Any) -> Any:
-        (x,) = jax.linear_transpose(lambda x: transposed(x, k), like)(g)
-        return x
-
-    @jax.custom_vjp
-    def convolution(x: Any, k: Any) -> Any:
-        return transposed(x, k)
-
-    def forward(x: Any, k: Any) -> tuple[Any, tuple[Any, Any]]:
-        return transposed(x, k), (x, k)
-
-    def backward(residuals: tuple[Any, Any], g: Any) -> tuple[Any, Any]:
-        x, k = residuals
-        x_gradient, pull_back = jax.vjp(lambda k: adjoint(g, k, x), k)
-        (k_gradient,) = pull_back(x)
-        return x_gradient, k_gradient
-
-    convolution.defvjp(forward, backward)
-    return convolution(ops.convert_to_tensor(inputs), ops.convert_to_tensor(kernel))
-
-
 def max_pool(inputs: Any, size: tuple[int, int]) -> Any:
     """`keras.ops.max_pool` over windows that neither overlap nor are padded: the same values, and a fast gradient.
 
@@ -260,9 +282,26 @@ def make_deterministic() -> None:
         raise RuntimeError("deterministic=True on a GPU needs XLA_FLAGS=--xla_gpu_deterministic_ops=true in advance.")
 
 
+def use_compile_cache(directory: Path) -> None:
+    """Keep what XLA compiles in a directory for later processes, and take from there what one has compiled before.
+
+    Small programs too: building a network dispatches dozens, which cost more to compile than to read.
+    """
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    jax.config.update("jax_compilation_cache_dir", str(directory))
+    compilation_cache.reset_cache()  # JAX stays with the first directory it has used.
+
+
 def devices() -> list[str]:
     """Return the names of the local devices, such as `["cpu:0"]`."""
     return [f"{device.platform}:{device.id}" for device in jax.local_devices()]
+
+
+def free_bytes() -> int:
+    """Return how much memory is free where arrays go by default."""
+    stats = jax.local_devices()[0].memory_stats()
+    return stats["bytes_limit"] - stats["bytes_in_use"] if stats and "bytes_limit" in stats else free_host_bytes()
 
 
 def engine_version() -> str:

@@ -3,21 +3,63 @@
 Each function is documented where it differs from its namesake in the JAX engine, `kerasgan/backends/jax.py`.
 """
 
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import keras
 import tensorflow as tf
 from keras import ops
 
-from kerasgan.backends.cores import cores_or
+from kerasgan.backends.cores import cores_or, free_host_bytes
 
 
 def run_step(step: Callable[[Any], Any], arguments: tuple[Any, ...], variables: Callable[[], Any]) -> Any:
     """Run `step(data)`; Keras's TensorFlow trainer passes the data alone and keeps no explicit state."""
     (data,) = arguments
     return step(data)
+
+
+def program(
+    step: Callable[[Any], Any], read: Callable[[Any, Any], Any], *, several: bool, jit_compile: bool
+) -> Callable[..., Any]:
+    """Compile the reading of a batch and a training step into one graph; `run(arrays, first, count)` returns logs."""
+
+    @tf.function(autograph=False, jit_compile=jit_compile)
+    def one(arrays: Any, first: Any, count: Any) -> Any:
+        return step(read(arrays, first))
+
+    # Compiled as a whole, or every turn would hand all variables to XLA and back.
+    @tf.function(autograph=False, jit_compile=jit_compile)
+    def many(arrays: Any, first: Any, count: Any) -> Any:
+        logs = one.get_concrete_function(arrays, first, count).structured_outputs
+        nothing = tf.nest.map_structure(lambda log: tf.zeros(log.shape, log.dtype), logs)
+        _, logs = tf.while_loop(
+            lambda index, _: index < first + count,
+            lambda index, _: (index + 1, step(read(arrays, index))),
+            (first, nothing),
+        )
+        return logs
+
+    compiled = many if several else one
+    return lambda arrays, first, count: compiled(arrays, tf.constant(first), tf.constant(count))
+
+
+def state_of(groups: Any) -> tuple[()]:
+    """Return no arguments: programs read and change the variables themselves."""
+    return ()
+
+
+def has_fast_convolutions() -> bool:
+    """Whether convolutions run faster one by one than compiled by XLA: on a CPU they do."""
+    return not tf.config.list_physical_devices("GPU")
+
+
+def build_metrics(compute: Callable[[], Any]) -> None:
+    """Create the variables that `compute` makes when it is called for the first time, by calling it."""
+    compute()
 
 
 def keep_weights(function: Callable[..., Any], variables: Callable[[], Any]) -> Callable[..., Any]:
@@ -83,9 +125,19 @@ def _moments_for_second_order() -> Iterator[None]:
         tf.nn.moments = original
 
 
+def conv(inputs: Any, kernel: Any, **options: Any) -> Any:
+    """`keras.ops.conv`: TensorFlow's own kernels are fast in both directions."""
+    return ops.conv(inputs, kernel, **options)
+
+
 def conv_transpose(inputs: Any, kernel: Any, **options: Any) -> Any:
     """`keras.ops.conv_transpose`: TensorFlow's own kernels are fast in both directions."""
     return ops.conv_transpose(inputs, kernel, **options)
+
+
+def dropout(inputs: Any, rate: float, noise_shape: Sequence[int | None] | None, seed: Any) -> Any:
+    """`keras.random.dropout`: TensorFlow's own random bits are cheap."""
+    return keras.random.dropout(inputs, rate, noise_shape=noise_shape, seed=seed)
 
 
 def max_pool(inputs: Any, size: tuple[int, int]) -> Any:
@@ -98,10 +150,34 @@ def make_deterministic() -> None:
     tf.config.experimental.enable_op_determinism()
 
 
+def use_compile_cache(directory: Path) -> str:
+    """Keep what XLA compiles in a directory; plain graphs, which TensorFlow traces in every process, cannot be kept.
+
+    TensorFlow reads this flag when XLA compiles for the first time, which must be still to come.
+
+    Returns:
+        What that means to the user, in one line.
+    """
+    flag = f'--tf_xla_persistent_cache_directory="{directory}"'
+    flags = os.environ.get("TF_XLA_FLAGS", "")
+    if flag not in flags:
+        os.environ["TF_XLA_FLAGS"] = f"{flags} {flag}".strip()
+    return (
+        "on tensorflow the compile cache serves only what XLA compiles, compile(jit_compile=True); plain graphs are "
+        "traced anew in every process."
+    )
+
+
 def devices() -> list[str]:
     """Return the names of the devices that compute, such as `["cpu:0"]` or `["gpu:0", "gpu:1"]`."""
     physical = tf.config.list_physical_devices("GPU") or tf.config.list_physical_devices("CPU")
     return [f"{device.device_type.lower()}:{index}" for index, device in enumerate(physical)]
+
+
+def free_bytes() -> int:
+    """Return how much memory is free; TensorFlow tells how much of a GPU it has taken, but not how much there is."""
+    gpus = tf.config.list_physical_devices("GPU")
+    return 2**33 if gpus else free_host_bytes()
 
 
 def engine_version() -> str:

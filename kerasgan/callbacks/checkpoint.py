@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import keras
+import numpy as np
 
 from kerasgan.callbacks.base import RunCallback
 from kerasgan.callbacks.logs import global_step
@@ -141,7 +142,8 @@ class Checkpoint(RunCallback):
         if every is not None and step // every > self._saved_step // every:
             self.save()
         # Where training stands once the batches about to run are done.
-        self._position = (self._position[0], self._first_batch + batch + self._steps_per_execution)
+        steps = self.params.get("steps_per_execution", self._steps_per_execution)
+        self._position = (self._position[0], self._first_batch + batch + steps)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Save, if it is this epoch's turn or its value the best."""
@@ -193,7 +195,8 @@ class Checkpoint(RunCallback):
         if (seen := NonFiniteLoss.of(self.model, epoch + 1)) is not None:
             raise seen
         if spoilt := non_finite(arrays):
-            raise NonFiniteLoss({spoilt[0]: math.nan}, step, epoch + 1)
+            value = math.nan if np.isnan(arrays[spoilt[0]]).any() else None  # not finite, of either sign
+            raise NonFiniteLoss({spoilt[0]: value}, step, epoch + 1)
         remembered, more_arrays = capture_callbacks(self._accompanying)
         metadata = {"epoch": epoch, "batch": batch, "best": self._best, "callbacks": remembered}
         metadata |= {**environment(), **self._describe()}

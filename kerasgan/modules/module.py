@@ -41,6 +41,9 @@ class Module(keras.Model):
     test_function: Any
     predict_function: Any
     health: Health
+    jit_compile: bool
+    judges: bool  # whether compile() was given a loss or metrics, which Keras builds by the first batch
+    _programs: dict[tuple[Any, bool], Callable[..., Any]]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -186,12 +189,16 @@ class Module(keras.Model):
         players = optimizers_by_player(self, networks_of(self), optimizer)
         if self.dtype_policy.name == "mixed_float16":
             players = {player: with_loss_scale(part) for player, part in players.items()}
+        if options.get("jit_compile", "auto") == "auto" and not self.loops_well and backends.has_fast_convolutions():
+            options["jit_compile"] = False  # about half the time of what XLA makes of them
         slot = PlayerOptimizers(players)
         slot.attach(self._variables_of)
         # Past Keras, which would go on tracking the one of an earlier compile().
         object.__setattr__(self, "health", Health(list(players)))
+        object.__setattr__(self, "_programs", {})
         super().compile(optimizer=slot, loss=loss, metrics=metrics, auto_scale_loss=False, **options)
         self._label_shape = None
+        self.judges = loss is not None or bool(metrics)
         # Keras asks whether the model itself is built; one without a call() is as built as its networks.
         self.built = self.built or all(getattr(self, player).built for player in slot.by_player)
         if self.built:
@@ -204,7 +211,7 @@ class Module(keras.Model):
 
     def train_step(self, *arguments: Any) -> Any:
         """Run `training_step`; Keras calls this with `(state, data)` on JAX and `(data)` on TensorFlow."""
-        return backends.run_step(self._train, arguments, self._training_variables)
+        return backends.run_step(self._train, arguments, self.step_variables)
 
     def test_step(self, *arguments: Any) -> Any:
         """Run `validation_step`; see `train_step`."""
@@ -217,7 +224,32 @@ class Module(keras.Model):
             self.optimizer.build(self.trainable_variables)
         if force or self.train_function is None:
             super().make_train_function(force)
-            self.train_function = self._in_phase("training", self.train_function, self._training_variables)
+            self.train_function = self._in_phase("training", self.train_function, self.step_variables)
+
+    def program(self, read: Callable[[Any, Any], Any], *, several: bool) -> Callable[..., Any]:
+        """Return a compiled program that reads batches and trains on them; it is kept until the next `compile`.
+
+        Args:
+            read: Takes `(arrays, index)`, returns a batch. Equal ones share a program.
+            several: Whether the program can take more than one step.
+
+        Returns:
+            `run(arrays, first, count)`, on JAX `run(state, arrays, first, count)`: trains on the batches `first` to
+            `first + count - 1`, and returns what Keras's train function returns.
+        """
+        if (read, several) not in self._programs:
+            steps = backends.program(self.train_step, read, several=several, jit_compile=self.jit_compile)
+            self._programs[read, several] = self._in_phase("training", steps, self.step_variables)
+        return self._programs[read, several]
+
+    @property
+    def loops_well(self) -> bool:
+        """Whether many steps as one program are sure to take no longer than one by one.
+
+        XLA compiles convolutions, which have kernels of four axes, otherwise within a loop than outside of it, on a CPU
+        up to fifty times slower.
+        """
+        return not any(len(variable.shape) > 3 for variable in self.trainable_variables)
 
     def make_test_function(self, force: bool = False) -> None:
         """Build the function that `evaluate` calls for each step."""
@@ -286,7 +318,8 @@ class Module(keras.Model):
 
     # The groups of variables in the order in which Keras's JAX trainer packs its state.
 
-    def _training_variables(self) -> Any:
+    def step_variables(self) -> Any:
+        """Return all variables that a training step may change, in the groups of Keras's JAX trainer."""
         return (*self._prediction_variables(), self.optimizer.variables, self.metrics_variables)
 
     def _validation_variables(self) -> Any:

@@ -1,6 +1,6 @@
 """One training run out of one or two calls of Keras's `fit`, which begins and ends at any step."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -9,15 +9,44 @@ from kerasgan.callbacks.logs import global_step
 from kerasgan.callbacks.state import restore_callbacks
 from kerasgan.checkpoints import missing_means, restore_means
 from kerasgan.data import Batches
+from kerasgan.trainer.executions import Executions
 from kerasgan.trainer.feed import Feed, Position
+from kerasgan.trainer.pace import Pace
 from kerasgan.trainer.resume import Start
 
 
 class _Parts(keras.callbacks.CallbackList):
-    """Callbacks that see two calls of `fit` as one: they begin with the first and end with the last."""
+    """Callbacks that see two calls of `fit` as one, and executions as the steps that they are.
+
+    They begin with the first call and end with the last. Where Keras counts executions they are told the first and the
+    last batch of each; `params["steps_per_execution"]` has the number of its steps.
+    """
 
     begin, end = True, True
     start = Start()
+    executions: Executions | None = None
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        super().on_epoch_begin(epoch, logs)
+        if self.executions is not None:
+            # Not earlier: a callback has said which epoch of the data this is.
+            self.executions.begin(global_step(self.model))
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        if self.executions is not None:
+            execution = self.executions.at(batch)
+            if execution is None:
+                return
+            batch, self.params["steps_per_execution"] = execution.first, execution.count
+        super().on_train_batch_begin(batch, logs)
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        if self.executions is not None:
+            execution = self.executions.at(batch)
+            if execution is None:
+                return
+            batch = execution.end - 1
+        super().on_train_batch_end(batch, logs)
 
     def on_train_begin(self, logs: Any = None) -> None:
         if self.begin:
@@ -39,6 +68,7 @@ def fit_in_parts(
     max_steps: int | None,
     start: Start,
     validation_freq: int,
+    choose_pace: Callable[[], Pace],
 ) -> None:
     """Train from `start` up to `epochs` or `max_steps`, if that is not done already.
 
@@ -64,7 +94,17 @@ def fit_in_parts(
         parts.on_train_begin()
         _finish(module, parts)
         return
-    options: dict[str, Any] = {"callbacks": parts, "verbose": 0, "validation_freq": validation_freq}
+    pace = choose_pace()
+
+    def fit(begin: Position, **epochs: int) -> None:
+        arguments = feed.fit_arguments(begin)
+        if pace.fuses:
+            arguments["x"] = parts.executions = pace.executions(arguments["x"], callbacks, max_steps)
+        with pace.kept(module), feed.data_errors():
+            if parts.executions is not None:
+                module.train_function = parts.executions.train_function(module)
+            module.fit(**arguments, **epochs, callbacks=parts, verbose=0, validation_freq=validation_freq)
+
     if position.batch and isinstance(feed.train, Batches):
         parts.end = False
         # The run goes on: averaged weights (`use_ema`) must not take the place of the weights yet.
@@ -72,7 +112,7 @@ def fit_in_parts(
         parts.set_params({**parts.params, "steps": steps - position.batch if steps else None})
         try:
             first = {"initial_epoch": position.epoch, "epochs": position.epoch + 1}
-            module.fit(**feed.fit_arguments(position), **options, **first)
+            fit(position, **first)
         finally:
             del module.optimizer.finalize_variable_values
         parts.begin, parts.end = False, True
@@ -81,7 +121,7 @@ def fit_in_parts(
         if module.stop_training or position.epoch >= epochs:
             _finish(module, parts)
             return
-    module.fit(**feed.fit_arguments(), **options, initial_epoch=position.epoch, epochs=epochs)
+    fit(Position(), initial_epoch=position.epoch, epochs=epochs)
 
 
 def _finish(module: keras.Model, parts: _Parts) -> None:
@@ -135,6 +175,6 @@ class StopAtStep(keras.callbacks.Callback):
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Ask Keras to stop after the batch that now begins. At its end would be too late on JAX."""
-        reached = self._first_step + batch + self._steps_per_execution
+        reached = self._first_step + batch + self.params.get("steps_per_execution", self._steps_per_execution)
         if self._max_steps is not None and reached >= self._max_steps:
             self.reached = self.model.stop_training = True

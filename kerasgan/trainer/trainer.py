@@ -1,5 +1,6 @@
 """The trainer: Keras's own `fit`, with a run directory, resume, limits and clean ends around it."""
 
+import functools
 import inspect
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -16,8 +17,11 @@ from kerasgan.checkpoints import CheckpointStore
 from kerasgan.modules import Module
 from kerasgan.trainer import presentation
 from kerasgan.trainer.attendants import bind, close, instruct, with_defaults
-from kerasgan.trainer.config import describe_run
+from kerasgan.trainer.compile_cache import use_compile_cache
+from kerasgan.trainer.config import describe_run, noted
 from kerasgan.trainer.feed import Feed, Position
+from kerasgan.trainer.options import check_options
+from kerasgan.trainer.pace import Pace
 from kerasgan.trainer.parts import PlaceInData, StopAtStep, fit_in_parts
 from kerasgan.trainer.recovery import Recovery
 from kerasgan.trainer.results import Record
@@ -25,8 +29,7 @@ from kerasgan.trainer.resume import Start, resumed
 from kerasgan.trainer.run_directory import RunDirectory, RunDirectoryError
 from kerasgan.trainer.signals import Interrupted, StopOnSignal
 
-PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
-ON_NAN = ("stop", "restore")
+Callbacks = Sequence[keras.callbacks.Callback]
 
 
 class Trainer:
@@ -37,12 +40,13 @@ class Trainer:
     Args:
         run_dir: Where everything goes. A directory that holds a run is never overwritten.
         max_epochs: Epochs to train for, counted over all resumes; 1 if neither limit is given.
-        max_steps: Training steps to train for, likewise; whichever limit is met first ends training. Rounded up
-            to a multiple of `steps_per_execution`.
+        max_steps: Training steps to train for, likewise; whichever limit is met first ends training.
         callbacks: Keras callbacks of any origin. `StopOnNaN`, `TensorBoard`, `CSVLogger` and `ProgressBar` are
             added where the list has none of their kind. `Checkpoint` is not: without one a run cannot be resumed.
         precision: `"float32"`, `"mixed_bfloat16"` or `"mixed_float16"`; Keras's present policy if None.
-        steps_per_execution: As in `keras.Model.compile`; what the module was compiled with if None.
+        steps_per_execution: Training steps that run as one program, with nothing of Python between them; `"auto"`
+            times a few. Of a `kg.Module` on `kg.data` the bits do not depend on it, and limits, checkpoints and NaN
+            checks keep their exact step; callbacks are called once for each execution. For others it is Keras's.
         seed: Given to `keras.utils.set_random_seed`.
         deterministic: Refuse operations whose result depends on the order of threads.
         fast_dev_run: Run one batch of everything (or as many as the number says) in a directory that is
@@ -55,6 +59,8 @@ class Trainer:
             `NonFiniteLoss`; `"restore"` goes back to the newest good checkpoint, or else to the beginning, and on
             with another order of the data.
         max_restores: Returns at most; once more, and the run ends as with `"stop"`. Checkpoints keep the count.
+        compile_cache: Directory that keeps what JAX compiles for the next process, which then starts in seconds; True
+            for one in the user's cache; what `KERASGAN_COMPILE_CACHE` names if None.
 
     Raises:
         ValueError: An option is out of range.
@@ -71,9 +77,9 @@ class Trainer:
         *,
         max_epochs: int | None = None,
         max_steps: int | None = None,
-        callbacks: Sequence[keras.callbacks.Callback] = (),
+        callbacks: Callbacks = (),
         precision: str | None = None,
-        steps_per_execution: int | None = None,
+        steps_per_execution: int | str = "auto",
         seed: int | None = None,
         deterministic: bool = False,
         fast_dev_run: bool | int = False,
@@ -83,6 +89,7 @@ class Trainer:
         check_val_every_n_epochs: int = 1,
         on_nan: str = "stop",
         max_restores: int = 3,
+        compile_cache: str | Path | bool | None = None,
     ) -> None:
         self.run_dir = Path(run_dir)
         self.max_epochs, self.max_steps = max_epochs, max_steps
@@ -95,7 +102,9 @@ class Trainer:
         self.overfit_batches = overfit_batches
         self.check_val_every_n_epochs = check_val_every_n_epochs
         self.on_nan, self.max_restores = on_nan, max_restores
-        self._check_options()
+        self.compile_cache = compile_cache
+        check_options(self._options())
+        use_compile_cache(compile_cache)
         if seed is not None:
             keras.utils.set_random_seed(seed)
         if deterministic:
@@ -149,12 +158,17 @@ class Trainer:
             start = resumed(run, store, module, feed, config, allow_changes=allow_changes) if resume else Start()
             record, stop_at_step = Record(module, start, run.read_results()), StopAtStep(self.max_steps)
             recovery = Recovery(module, start, store, feed, self.max_restores if self.on_nan == "restore" else 0)
-            if not resume or config.get("changes") != run.read_config().get("changes"):
+            if not resume or noted(config) != noted(run.read_config()):
                 run.write_json(run.config_file, config)
+
+            epochs = self._epochs(feed, start.position, global_step(module))
+            # Asked for late: it times a few steps, if there are any left to take.
+            pace = functools.cache(lambda: self._pace(module, feed, callbacks, start, epochs))
 
             def describe() -> dict[str, Any]:
                 stopped = module.stop_training and not stop_at_step.reached
-                return {"stopped": stopped, "wall_seconds": record.wall_seconds, "reshuffles": recovery.restores}
+                about = {"stopped": stopped, "wall_seconds": record.wall_seconds, "reshuffles": recovery.restores}
+                return about | {"steps_per_execution": pace().steps}
 
             def train(start: Start) -> None:
                 instruct(callbacks, data, feed, config, start, describe)
@@ -163,10 +177,11 @@ class Trainer:
                     module,
                     feed,
                     [*internal, stop_at_step, *callbacks],
-                    epochs=self._epochs(feed, start.position, global_step(module)),
+                    epochs=epochs,
                     max_steps=self.max_steps,
                     start=start,
                     validation_freq=1 if self.fast_dev_run else self.check_val_every_n_epochs,
+                    choose_pace=pace,
                 )
 
             presentation.show_start(module, config, feed, run, start.position)
@@ -236,12 +251,14 @@ class Trainer:
         feed = self._split_feed(module, data, "test", batch_size)
         arguments = feed.fit_arguments()
         steps = {} if feed.train_limit is None else {"steps": feed.train_limit}
-        return module.predict(arguments["x"], batch_size=arguments.get("batch_size"), verbose=0, **steps)
+        with feed.data_errors():
+            return module.predict(arguments["x"], batch_size=arguments.get("batch_size"), verbose=0, **steps)
 
     def _evaluate(self, module: keras.Model, data: Any, split: str, batch_size: int | None) -> dict[str, float]:
         feed = self._split_feed(module, data, split, batch_size)
         arguments = {name: value for name, value in feed.fit_arguments().items() if name in ("x", "y", "batch_size")}
-        return dict(module.evaluate(**arguments, steps=feed.train_limit, verbose=0, return_dict=True))
+        with feed.data_errors():
+            return dict(module.evaluate(**arguments, steps=feed.train_limit, verbose=0, return_dict=True))
 
     def _split_feed(self, module: keras.Model, data: Any, split: str, batch_size: int | None) -> Feed:
         if hasattr(data, "splits"):
@@ -261,9 +278,6 @@ class Trainer:
                 f"precision is {self.precision}, but the module was built in {module.dtype_policy.name}; make the "
                 "Trainer first and the module after it."
             )
-        if self.steps_per_execution is not None and module.steps_per_execution != self.steps_per_execution:
-            module.steps_per_execution = self.steps_per_execution
-            module.train_function = module.test_function = None
 
     def _feed(self, module: keras.Model, data: Any, validation_data: Any, batch_size: int | None) -> Feed:
         return Feed.of(data, validation_data, batch_size, module).limited(
@@ -295,17 +309,10 @@ class Trainer:
         left = max(0, self.max_steps - step) + position.batch
         return position.epoch - (-left // (feed.batches_per_epoch or 1))
 
-    # Options.
-
-    def _check_options(self) -> None:
-        for name, value in self._options().items():
-            number = isinstance(value, int | float) and name not in ("seed", "deterministic", "fast_dev_run")
-            if number and not value > 0:
-                raise ValueError(f"{name} is {value}; choose a positive number.")
-        if self.precision not in (None, *PRECISIONS):
-            raise ValueError(f"precision is {self.precision!r}; choose one of {', '.join(PRECISIONS)}.")
-        if self.on_nan not in ON_NAN:
-            raise ValueError(f"on_nan is {self.on_nan!r}; choose one of {', '.join(ON_NAN)}.")
+    def _pace(self, module: keras.Model, feed: Feed, callbacks: Callbacks, start: Start, epochs: int) -> Pace:
+        known, left = start.metadata.get("steps_per_execution"), epochs - start.position.epoch
+        steps_to_go = left * (feed.batches_per_epoch or 0)
+        return Pace.of(module, feed.train, callbacks, self.steps_per_execution, known=known, steps_to_go=steps_to_go)
 
     def _options(self) -> dict[str, Any]:
         names = [name for name in inspect.signature(type(self)).parameters if name not in ("run_dir", "callbacks")]

@@ -9,7 +9,7 @@ import keras
 
 from kerasgan.data import DataModule
 from kerasgan.trainer import Trainer
-from kerasgan.trainer.trainer import PRECISIONS
+from kerasgan.trainer.options import PRECISIONS
 from kerasgan.tuning.space import SPACES
 
 

@@ -244,10 +244,15 @@ def test_an_uncompiled_module_is_refused_before_anything_is_written(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_steps_per_execution_is_set_on_the_module(tmp_path):
-    gan, _ = train(tmp_path / "run", steps_per_execution=2)
-    assert gan.steps_per_execution == 2
-    assert gan.global_step == 4
+def test_a_model_that_is_no_module_steps_as_keras_does(tmp_path):
+    seen = []
+    model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    note = keras.callbacks.LambdaCallback(on_train_batch_begin=lambda batch, logs: seen.append(batch))
+    data = (tiny_images(40), np.zeros((40, 1)))
+    kg.Trainer(tmp_path / "run", callbacks=[note], steps_per_execution=2).fit(model, data, batch_size=8)
+    assert seen == [0, 2, 4]
+    assert model.steps_per_execution == 1
 
 
 def test_equal_seeds_give_equal_runs(tmp_path):
