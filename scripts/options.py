@@ -216,6 +216,7 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="training steps that run as one program; auto times a few (default: %(default)s)",
     )
+    add("--profile", type=positive, metavar="N", help="trace N training steps for TensorBoard's profiler")
     add("--run-dir", type=path, metavar="DIR", help="where everything goes (default: a fresh numbered one in runs/)")
     add("--resume", action="store_true", help="go on from the newest good checkpoint in --run-dir")
     add("--allow-changes", action="store_true", help="resume with other settings, such as another learning rate")
@@ -265,6 +266,7 @@ def trainer_options(options: Namespace) -> dict[str, Any]:
         "limit_train_batches": options.limit_train_batches,
         "on_nan": options.on_nan,
         "compile_cache": options.compile_cache,
+        "profile": options.profile,
     }
 
 

@@ -33,7 +33,9 @@ max_pool = _engine.max_pool
 player_gradients = _engine.player_gradients
 program = _engine.program
 run_step = _engine.run_step
+start_trace = _engine.start_trace
 state_of = _engine.state_of
+stop_trace = _engine.stop_trace
 sync_variables = _engine.sync_variables
 threads = _engine.threads
 use_compile_cache = _engine.use_compile_cache
@@ -56,7 +58,9 @@ __all__ = [
     "player_gradients",
     "program",
     "run_step",
+    "start_trace",
     "state_of",
+    "stop_trace",
     "sync_variables",
     "threads",
     "use_compile_cache",

@@ -304,6 +304,16 @@ def free_bytes() -> int:
     return stats["bytes_limit"] - stats["bytes_in_use"] if stats and "bytes_limit" in stats else free_host_bytes()
 
 
+def start_trace(directory: Path) -> None:
+    """Begin to record what the host and the devices do, for TensorBoard's profiler."""
+    jax.profiler.start_trace(str(directory))
+
+
+def stop_trace() -> None:
+    """Write what was recorded."""
+    jax.profiler.stop_trace()
+
+
 def engine_version() -> str:
     """Return the engine's name and version, such as `"jax 0.10.2"`."""
     return f"jax {jax.__version__}"

@@ -180,6 +180,16 @@ def free_bytes() -> int:
     return 2**33 if gpus else free_host_bytes()
 
 
+def start_trace(directory: Path) -> None:
+    """Begin to record what the host and the devices do, for TensorBoard's profiler."""
+    tf.profiler.experimental.start(str(directory))
+
+
+def stop_trace() -> None:
+    """Write what was recorded."""
+    tf.profiler.experimental.stop()
+
+
 def engine_version() -> str:
     """Return the engine's name and version, such as `"tensorflow 2.21.0"`."""
     return f"tensorflow {tf.__version__}"

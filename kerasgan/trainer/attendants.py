@@ -11,6 +11,7 @@ from kerasgan.callbacks.base import RunCallback
 from kerasgan.trainer import presentation
 from kerasgan.trainer.config import fingerprints, hyperparameters
 from kerasgan.trainer.feed import Feed, Position
+from kerasgan.trainer.profile import Profile
 from kerasgan.trainer.resume import Start
 from kerasgan.trainer.run_directory import RunDirectory
 
@@ -76,5 +77,5 @@ def close(callbacks: Sequence[keras.callbacks.Callback]) -> None:
     """Release what the callbacks hold open: Keras skips `on_train_end` when a fit raises."""
     with ExitStack() as all_of_them:  # also where one of them fails, on a full disk for one
         for callback in callbacks:
-            if isinstance(callback, RunCallback | ProgressBar):
+            if isinstance(callback, RunCallback | ProgressBar | Profile):
                 all_of_them.callback(callback.close)

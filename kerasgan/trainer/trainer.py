@@ -23,6 +23,7 @@ from kerasgan.trainer.feed import Feed, Position
 from kerasgan.trainer.options import check_options
 from kerasgan.trainer.pace import Pace
 from kerasgan.trainer.parts import PlaceInData, StopAtStep, fit_in_parts
+from kerasgan.trainer.profile import profiles
 from kerasgan.trainer.recovery import Recovery
 from kerasgan.trainer.results import Record
 from kerasgan.trainer.resume import Start, resumed
@@ -61,6 +62,7 @@ class Trainer:
         max_restores: Returns at most; once more, and the run ends as with `"stop"`. Checkpoints keep the count.
         compile_cache: Directory that keeps what JAX compiles for the next process, which then starts in seconds; True
             for one in the user's cache; what `KERASGAN_COMPILE_CACHE` names if None.
+        profile: Training steps to trace, after the first ones, for TensorBoard's profiler; none if None.
 
     Raises:
         ValueError: An option is out of range.
@@ -90,6 +92,7 @@ class Trainer:
         on_nan: str = "stop",
         max_restores: int = 3,
         compile_cache: str | Path | bool | None = None,
+        profile: int | None = None,
     ) -> None:
         self.run_dir = Path(run_dir)
         self.max_epochs, self.max_steps = max_epochs, max_steps
@@ -102,7 +105,7 @@ class Trainer:
         self.overfit_batches = overfit_batches
         self.check_val_every_n_epochs = check_val_every_n_epochs
         self.on_nan, self.max_restores = on_nan, max_restores
-        self.compile_cache = compile_cache
+        self.compile_cache, self.profile = compile_cache, profile
         check_options(self._options())
         use_compile_cache(compile_cache)
         if seed is not None:
@@ -150,7 +153,7 @@ class Trainer:
         self._check_module(module)
         feed = self._feed(module, data, validation_data, batch_size)
         with self._open_run(resume) as run:
-            callbacks = with_defaults(self.callbacks)
+            callbacks = with_defaults([*self.callbacks, *profiles(self.profile, run)])
             bind(callbacks, run, redirect=bool(self.fast_dev_run))
             checkpoint = next((callback for callback in callbacks if isinstance(callback, Checkpoint)), None)
             config = describe_run(module, data, self._options(), checkpoint.place if checkpoint else None)
