@@ -13,9 +13,9 @@ class Conv2DTranspose(keras.layers.Conv2DTranspose):
     """`keras.layers.Conv2DTranspose` with the same arguments, weights and results, and a faster gradient.
 
     On a CPU, XLA's gradient by the kernel of a strided transposed convolution takes as long as all the rest of a
-    DCGAN step (`scripts/benchmark.py --stock-layers`); here it is computed as the weight gradient of an ordinary
-    convolution. A model that holds this layer is turned into
-    one of stock layers, weights included, by `kerasgan.layers.to_stock`.
+    DCGAN step; here it is computed as the weight gradient of an ordinary convolution. Where pictures are small and
+    channels many, all of it is a product of spectra, as in `kerasgan.layers.Conv2D`. A model that holds this layer is
+    turned into one of stock layers, weights included, by `kerasgan.layers.to_stock`.
     """
 
     def call(self, inputs: Any) -> Any:

@@ -2,10 +2,17 @@
 
 import keras
 
+from kerasgan.layers.conv2d import Conv2D
 from kerasgan.layers.conv2d_transpose import Conv2DTranspose
+from kerasgan.layers.dropout import Dropout
 from kerasgan.layers.max_pooling2d import MaxPooling2D
 
-STOCK = {Conv2DTranspose: keras.layers.Conv2DTranspose, MaxPooling2D: keras.layers.MaxPooling2D}
+STOCK = {
+    Conv2D: keras.layers.Conv2D,
+    Conv2DTranspose: keras.layers.Conv2DTranspose,
+    Dropout: keras.layers.Dropout,
+    MaxPooling2D: keras.layers.MaxPooling2D,
+}
 
 
 def to_stock(network: keras.Model) -> keras.Model:

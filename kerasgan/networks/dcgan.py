@@ -9,7 +9,7 @@ Reference:
 
 import keras
 
-from kerasgan.layers import Conv2DTranspose
+from kerasgan.layers import Conv2D, Conv2DTranspose, Dropout
 
 ImageShape = tuple[int, int, int]
 WIDEST = 512
@@ -73,9 +73,9 @@ def discriminator(image_shape: ImageShape = (28, 28, 1), dropout: float = 0.3) -
     images = keras.Input(image_shape, name="images")
     x = images
     for level in range(halvings):
-        x = keras.layers.Conv2D(min(64 * 2**level, WIDEST), 5, strides=2, padding="same")(x)
+        x = Conv2D(min(64 * 2**level, WIDEST), 5, strides=2, padding="same")(x)
         x = keras.layers.LeakyReLU(negative_slope=0.3)(x)
-        x = keras.layers.Dropout(dropout)(x)
+        x = Dropout(dropout)(x)
     logits = keras.layers.Dense(1, dtype="float32")(keras.layers.Flatten()(x))
     return keras.Model(images, logits, name="discriminator")
 

@@ -7,6 +7,7 @@ from keras import ops
 
 import kerasgan as kg
 from kerasgan import backends
+from kerasgan.backends.spectral import Plan
 
 CASES = [
     {"kernel_size": kernel, "strides": strides, "padding": padding, "use_bias": bias}
@@ -18,6 +19,11 @@ CASES = [
     {"kernel_size": 3, "strides": 2, "padding": "valid", "output_padding": 1},
     {"kernel_size": 3, "strides": 1, "padding": "same", "dilation_rate": 2},
     {"kernel_size": 5, "strides": 2, "padding": "same", "activation": "tanh"},
+]
+MORE_CASES = [
+    {"kernel_size": 1, "strides": 2, "padding": "same"},
+    {"kernel_size": (2, 3), "strides": (3, 1), "padding": "valid", "output_padding": 0},
+    {"kernel_size": 3, "strides": 2, "padding": "same", "output_padding": 0},
 ]
 
 
@@ -40,6 +46,25 @@ def kernel_gradient(layer, x):
 
     _, gradients = backends.player_gradients(forward, {"layer": layer.trainable_variables})
     return [ops.convert_to_numpy(gradient) for gradient in gradients["layer"]]
+
+
+@pytest.fixture
+def spectral(monkeypatch):
+    """Products of spectra wherever they are possible, also where they do not save time."""
+    asked = []
+    monkeypatch.setattr(Plan, "saves", lambda plan, *sizes: asked.append(plan) or True)
+    return asked
+
+
+@pytest.mark.parametrize("options", [case for case in CASES + MORE_CASES if not case.get("use_bias")], ids=str)
+def test_products_of_spectra_have_the_values_and_gradients_of_keras(options, spectral):
+    test_values_and_gradients_are_those_of_keras(options)
+    assert bool(spectral) == (backends.name == "jax" and "dilation_rate" not in options)
+
+
+@pytest.mark.parametrize("strides", [1, 2])
+def test_products_of_spectra_have_the_second_order_gradients_of_keras(strides, spectral):
+    test_second_order_gradients_are_those_of_keras(strides)
 
 
 @pytest.mark.parametrize("options", CASES, ids=str)
