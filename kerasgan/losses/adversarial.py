@@ -1,9 +1,10 @@
 """What a discriminator and a generator minimize, as pure functions on logits of any shape."""
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from keras import ops
+
+from kerasgan.losses.shapes import require_same_shape
 
 
 def discriminator_loss(real_logits: Any, fake_logits: Any) -> Any:
@@ -22,7 +23,7 @@ def discriminator_loss(real_logits: Any, fake_logits: Any) -> Any:
     Reference:
         Goodfellow et al., Generative Adversarial Nets (arXiv:1406.2661), eq. 1.
     """
-    _require_same_shape(real_logits, fake_logits)
+    require_same_shape(real_logits=real_logits, fake_logits=fake_logits)
     return ops.mean(ops.softplus(-real_logits)) + ops.mean(ops.softplus(fake_logits))
 
 
@@ -57,7 +58,7 @@ def hinge_discriminator_loss(real_logits: Any, fake_logits: Any) -> Any:
     Reference:
         Lim and Ye, Geometric GAN (arXiv:1705.02894), eq. 16.
     """
-    _require_same_shape(real_logits, fake_logits)
+    require_same_shape(real_logits=real_logits, fake_logits=fake_logits)
     return ops.mean(ops.relu(1.0 - real_logits)) + ops.mean(ops.relu(1.0 + fake_logits))
 
 
@@ -92,7 +93,7 @@ def least_squares_discriminator_loss(real_logits: Any, fake_logits: Any) -> Any:
     Reference:
         Mao et al., Least Squares Generative Adversarial Networks (arXiv:1611.04076), eq. 9.
     """
-    _require_same_shape(real_logits, fake_logits)
+    require_same_shape(real_logits=real_logits, fake_logits=fake_logits)
     return 0.5 * (ops.mean(ops.square(real_logits - 1.0)) + ops.mean(ops.square(fake_logits)))
 
 
@@ -111,33 +112,97 @@ def least_squares_generator_loss(fake_logits: Any) -> Any:
     return 0.5 * ops.mean(ops.square(fake_logits - 1.0))
 
 
-class AdversarialLoss(NamedTuple):
-    """The two sides of one game."""
+def minimax_generator_loss(fake_logits: Any) -> Any:
+    """Minus the cross-entropy of having generated images called fake: the saturating loss.
 
-    discriminator: Callable[[Any, Any], Any]
-    generator: Callable[[Any], Any]
+    Its slope fades where the discriminator is sure of a fake, which is where a generator begins; kept for comparison.
+
+    Args:
+        fake_logits: Scores of generated images, `(batch, 1)`, unbounded.
+
+    Returns:
+        Scalar, the mean log-probability of fake, at most zero; `-log 2` against an undecided discriminator.
+
+    Reference:
+        Goodfellow et al., Generative Adversarial Nets (arXiv:1406.2661), eq. 1.
+    """
+    return -ops.mean(ops.softplus(fake_logits))
 
 
-ADVERSARIAL_LOSSES = {
-    "non_saturating": AdversarialLoss(discriminator_loss, generator_loss),
-    "hinge": AdversarialLoss(hinge_discriminator_loss, hinge_generator_loss),
-    "least_squares": AdversarialLoss(least_squares_discriminator_loss, least_squares_generator_loss),
-}
+def wasserstein_discriminator_loss(real_logits: Any, fake_logits: Any) -> Any:
+    """Raise the scores of real images above those of generated ones, without bound.
 
+    Minus an estimate of the Wasserstein distance, but only for a critic of bounded slope: it needs
+    `GRADIENT_PENALTIES["wgan_gp"]`, `kerasgan.layers.WeightClip` or spectral normalization beside it.
 
-def adversarial_loss(name: str) -> AdversarialLoss:
-    """Return the pair of losses called `name`.
+    Args:
+        real_logits: Scores of dataset images, `(batch, 1)`, unbounded.
+        fake_logits: Scores of generated images, same shape.
+
+    Returns:
+        Scalar, the mean score of the fakes minus that of the real images.
 
     Raises:
-        ValueError: There is no such pair.
+        ValueError: The shapes differ.
+
+    Reference:
+        Arjovsky et al., Wasserstein GAN (arXiv:1701.07875), algorithm 1.
     """
-    if name not in ADVERSARIAL_LOSSES:
-        raise ValueError(f"loss {name!r} is unknown; choose one of {', '.join(ADVERSARIAL_LOSSES)}.")
-    return ADVERSARIAL_LOSSES[name]
+    require_same_shape(real_logits=real_logits, fake_logits=fake_logits)
+    return ops.mean(fake_logits) - ops.mean(real_logits)
 
 
-def _require_same_shape(real_logits: Any, fake_logits: Any) -> None:
-    real, fake = tuple(real_logits.shape), tuple(fake_logits.shape)
-    known = len(real) == len(fake) and all(None in pair or pair[0] == pair[1] for pair in zip(real, fake, strict=True))
-    if not known:
-        raise ValueError(f"real_logits {real} and fake_logits {fake} differ in shape; score as many of each, alike.")
+def wasserstein_generator_loss(fake_logits: Any) -> Any:
+    """Raise the scores of generated images without bound.
+
+    Args:
+        fake_logits: Scores of generated images, `(batch, 1)`, unbounded.
+
+    Returns:
+        Scalar, minus the mean score.
+
+    Reference:
+        Arjovsky et al., Wasserstein GAN (arXiv:1701.07875), algorithm 1.
+    """
+    return -ops.mean(fake_logits)
+
+
+def relativistic_discriminator_loss(real_logits: Any, fake_logits: Any) -> Any:
+    """Cross-entropy of telling which image of a pair, one real and one generated, is the real one.
+
+    Args:
+        real_logits: Scores of dataset images, `(batch, 1)`, unbounded.
+        fake_logits: Scores of generated images, same shape; row `i` is paired with row `i`.
+
+    Returns:
+        Scalar mean over the pairs; `log 2` where both are scored alike. A constant added to all scores changes nothing.
+
+    Raises:
+        ValueError: The shapes differ.
+
+    Reference:
+        Jolicoeur-Martineau, The Relativistic Discriminator (arXiv:1807.00734); Huang et al., The GAN Is Dead; Long Live
+        the GAN! (arXiv:2501.05441), eq. 2.
+    """
+    require_same_shape(real_logits=real_logits, fake_logits=fake_logits)
+    return ops.mean(ops.softplus(fake_logits - real_logits))
+
+
+def relativistic_generator_loss(real_logits: Any, fake_logits: Any) -> Any:
+    """Cross-entropy of having the generated image of each pair taken for the real one.
+
+    Args:
+        real_logits: As in `relativistic_discriminator_loss`.
+        fake_logits: As there.
+
+    Returns:
+        Scalar mean over the pairs; `log 2` where both are scored alike.
+
+    Raises:
+        ValueError: The shapes differ.
+
+    Reference:
+        As there.
+    """
+    require_same_shape(real_logits=real_logits, fake_logits=fake_logits)
+    return ops.mean(ops.softplus(real_logits - fake_logits))

@@ -141,7 +141,7 @@ class GAN(Module):
         real_logits = self.discriminator(images, training=training)
         fake_logits = self.discriminator(fakes, training=training)
         return {
-            "generator": self._losses_of_players.generator(fake_logits),
+            "generator": self._losses_of_players.generator(real_logits, fake_logits),
             "discriminator": self._losses_of_players.discriminator(real_logits, fake_logits),
         }
 

@@ -1,5 +1,5 @@
 """Functions that build the Keras networks."""
 
-from kerasgan.networks import convnet, dcgan, dense, low_level, scratch
+from kerasgan.networks import conditional, convnet, dcgan, dense, featurenet, low_level, residual, scratch
 
-__all__ = ["convnet", "dcgan", "dense", "low_level", "scratch"]
+__all__ = ["conditional", "convnet", "dcgan", "dense", "featurenet", "low_level", "residual", "scratch"]

@@ -161,7 +161,7 @@ class Trainer:
             start = resumed(run, store, module, feed, config, allow_changes=allow_changes) if resume else Start()
             record, stop_at_step = Record(module, start, run.read_results()), StopAtStep(self.max_steps)
             recovery = Recovery(module, start, store, feed, self.max_restores if self.on_nan == "restore" else 0)
-            if not resume or noted(config) != noted(run.read_config()):
+            if not resume:
                 run.write_json(run.config_file, config)
 
             epochs = self._epochs(feed, start.position, global_step(module))
@@ -173,13 +173,19 @@ class Trainer:
                 about = {"stopped": stopped, "wall_seconds": record.wall_seconds, "reshuffles": recovery.restores}
                 return about | {"steps_per_execution": pace().steps}
 
+            def note_resume(logs: Any) -> None:
+                if noted(config) != noted(run.read_config()):
+                    run.write_json(run.config_file, config)
+
             def train(start: Start) -> None:
                 instruct(callbacks, data, feed, config, start, describe)
-                internal = [record, PlaceInData(feed.train, start), stop_on_signal]
+                internal = [record, PlaceInData(feed.train, start), stop_on_signal, stop_at_step]
+                # The last one: what cannot be gone on with is found by then, and nothing was changed.
+                note = keras.callbacks.LambdaCallback(on_train_begin=note_resume)
                 fit_in_parts(
                     module,
                     feed,
-                    [*internal, stop_at_step, *callbacks],
+                    [*internal, *callbacks, note],
                     epochs=epochs,
                     max_steps=self.max_steps,
                     start=start,

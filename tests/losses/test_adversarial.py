@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+import kerasgan as kg
 from kerasgan import losses
 
 REAL = np.array([[2.0], [-1.0]], "float32")
@@ -55,21 +56,51 @@ def test_least_squares_by_hand():
     assert value(losses.least_squares_generator_loss(FAKE)) == pytest.approx(0.5 * 8.125)
 
 
-@pytest.mark.parametrize("name", losses.ADVERSARIAL_LOSSES)
-def test_every_pair_takes_scalars_and_batches_alike(name):
-    pair = losses.adversarial_loss(name)
-    one, other = np.float32(0.7), np.float32(-0.2)
-    batch = np.full((4, 1), one), np.full((4, 1), other)
-    assert value(pair.discriminator(one, other)) == pytest.approx(value(pair.discriminator(*batch)), rel=1e-6)
-    assert value(pair.generator(other)) == pytest.approx(value(pair.generator(batch[1])), rel=1e-6)
+def test_the_minimax_generator_lowers_the_probability_of_fake():
+    expected = -(softplus(0.5) + softplus(-3.0)) / 2
+    assert value(losses.minimax_generator_loss(FAKE)) == pytest.approx(expected, rel=1e-6)
+    assert value(losses.minimax_generator_loss(np.float32(0.0))) == pytest.approx(-math.log(2), rel=1e-6)
 
 
-@pytest.mark.parametrize("name", losses.ADVERSARIAL_LOSSES)
-def test_logits_of_different_shape_are_refused_rather_than_broadcast(name):
+def test_the_minimax_generator_has_no_slope_where_the_discriminator_is_sure_of_a_fake():
+    sure = np.array([[-20.0]], "float32")
+    # minimax: -sigmoid(-20); non-saturating: -sigmoid(20)
+    assert abs(value(kg.grad(losses.minimax_generator_loss, sure)[0, 0])) < 1e-8
+    assert value(kg.grad(losses.generator_loss, sure)[0, 0]) == pytest.approx(-1.0)
+
+
+def test_wasserstein_by_hand():
+    # fake: (0.5 - 3) / 2 = -1.25; real: (2 - 1) / 2 = 0.5
+    assert value(losses.wasserstein_discriminator_loss(REAL, FAKE)) == pytest.approx(-1.75)
+    assert value(losses.wasserstein_generator_loss(FAKE)) == pytest.approx(1.25)
+
+
+def test_relativistic_losses_by_hand():
+    # real - fake: 2 - 0.5 = 1.5, -1 + 3 = 2
+    discriminator, generator = (softplus(-1.5) + softplus(-2.0)) / 2, (softplus(1.5) + softplus(2.0)) / 2
+    assert value(losses.relativistic_discriminator_loss(REAL, FAKE)) == pytest.approx(discriminator, rel=1e-6)
+    assert value(losses.relativistic_generator_loss(REAL, FAKE)) == pytest.approx(generator, rel=1e-6)
+
+
+def test_relativistic_losses_pair_the_rows_and_know_no_common_offset():
+    shifted = value(losses.relativistic_discriminator_loss(REAL + 7, FAKE + 7))
+    assert shifted == pytest.approx(value(losses.relativistic_discriminator_loss(REAL, FAKE)), rel=1e-6)
+    swapped = value(losses.relativistic_discriminator_loss(REAL, FAKE[::-1].copy()))
+    assert swapped == pytest.approx((softplus(-5.0) + softplus(1.5)) / 2, rel=1e-6)  # 2 + 3 = 5, -1 - 0.5 = -1.5
+
+
+@pytest.mark.parametrize(
+    ("loss", "extreme"),
+    [
+        (losses.minimax_generator_loss, -5e3),
+        (lambda logits: losses.relativistic_generator_loss(logits, -logits), 1e4),
+        (lambda logits: losses.relativistic_discriminator_loss(logits, -logits), 1e4),
+    ],
+)
+def test_extreme_logits_give_finite_losses_in_the_others_too(loss, extreme):
+    assert value(loss(np.array([[1e4], [-1e4]], "float32"))) == pytest.approx(extreme)
+
+
+def test_relativistic_generators_refuse_logits_of_different_shape():
     with pytest.raises(ValueError, match=r"real_logits \(2, 1\) and fake_logits \(2,\) differ"):
-        losses.adversarial_loss(name).discriminator(REAL, FAKE[:, 0])
-
-
-def test_an_unknown_name_is_answered_with_the_known_ones():
-    with pytest.raises(ValueError, match="'hinges' is unknown; choose one of non_saturating, hinge, least_squares"):
-        losses.adversarial_loss("hinges")
+        losses.relativistic_generator_loss(REAL, FAKE[:, 0])
