@@ -87,7 +87,7 @@ def benchmark(session: nox.Session) -> None:
     """Everybody in one virtualenv, by turns on the same cores: are we still faster? Not among the default ones."""
     # This index has PyTorch without its gigabytes of CUDA libraries; pip takes 2.13.0+cpu for newer than 2.13.0.
     cpu_only = "--extra-index-url=https://download.pytorch.org/whl/cpu"
-    session.install(cpu_only, "--editable", ".[jax,tensorflow,peers]")
+    session.install(cpu_only, "--editable", ".[jax,tensorflow,stream,bench]")
     session.run("python", "scripts/benchmark.py", *session.posargs)
 
 

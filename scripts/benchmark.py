@@ -1,15 +1,17 @@
-"""Train the same GAN by kerasgan, stock Keras, TensorFlow's tutorial, Lightning and by hand, and compare the speed.
+"""Train the same networks by kerasgan, stock Keras, TensorFlow's tutorial, Lightning and by hand; compare the speed.
 
     python scripts/benchmark.py
+    python scripts/benchmark.py --batch-size 64
     python scripts/benchmark.py --workload tiny
-    python scripts/benchmark.py --precision mixed_bfloat16 --json benchmark.json
+    python scripts/benchmark.py --workload memory --json memory.json
 
-Whoever is installed takes part; `pip install -e ".[jax,tensorflow,peers]"` brings all of them. Each is a process of
-its own, which stays alive and trains a round when its turn comes: what slows the machine down slows all. Compiling
+Whoever is installed takes part; `pip install -e ".[jax,tensorflow,stream,bench]"` brings all of them. Each is a process
+of its own, which stays alive and trains a round when its turn comes: what slows the machine down slows all. Compiling
 falls into rounds that are not counted. docs/performance.md says what each does, and what was measured.
 """
 
 import json
+import shutil
 import signal
 import sys
 import tempfile
@@ -19,48 +21,71 @@ from pathlib import Path
 from typing import Any
 
 import options
-from peers import report
-from peers.contestants import BY_NAME, CONTESTANTS, IN_BFLOAT16, Contestant
+from peers import memory, report
+from peers.contestants import BY_NAME, KERASGAN, Contestant, taking_part
 from peers.processes import Failed, Worker, started
-from peers.workloads import WORKLOADS
+from peers.workloads import OVER_EPOCHS, WORKLOADS
+
+MANY = 20  # Rounds, of which not each is worth a line.
 
 
 def main(args: options.Namespace) -> None:
-    workload = WORKLOADS[args.workload].changed(batch_size=args.batch_size, steps=args.steps)
-    contestants = chosen(args)
+    over_epochs = args.workload == "memory"
+    workloads = OVER_EPOCHS if over_epochs else [WORKLOADS[args.workload]]
+    workloads = [workload.changed(batch_size=args.batch_size, steps=args.steps) for workload in workloads]
+    contestants = chosen(args, workloads[0].kind)
+    # Of memory the first epoch counts, as the first.
+    rounds, warmup = args.rounds or (50 if over_epochs else 5), 0 if over_epochs else args.warmup or 2
+    if over_epochs and (args.warmup or rounds < memory.LEAST):
+        options.fail(2, f"memory takes no --warmup, and --rounds of at least {memory.LEAST}, each of them an epoch.")
+    if args.profile and args.workload in ("input", "memory"):
+        options.fail(2, f"--profile is of training by itself, and not of {args.workload}; leave it out.")
     skipped = {one.name: reason for one in contestants if (reason := one.missing())}
     present = [one for one in contestants if one.name not in skipped]
-    print(f"{workload.name}: {workload.steps} steps of {workload.batch_size} images a round, {args.rounds} rounds")
     for name, reason in skipped.items():
         print(f"{name}: skipped, {reason}")
     if not present:
-        options.fail(2, 'nobody to compare is installed; pip install -e ".[jax,tensorflow,peers]".')
+        options.fail(2, 'nobody to compare is installed; pip install -e ".[jax,tensorflow,stream,bench]".')
 
     machine = report.machine()
     if said := report.warning(machine):
         print(f"warning: {said}", file=sys.stderr)
-    more = {} if args.steps_per_execution is None else {"steps_per_execution": args.steps_per_execution}
-    with tempfile.TemporaryDirectory(prefix="benchmark-") as runs, started(present, workload, more, Path(runs)) as all_:
-        finished, failed = race(all_, args.warmup, args.rounds, args.debug)
-        answers = {worker.contestant.name: worker.answers[args.warmup :] for worker in finished}
-    results = report.figures(workload, {name: [one["seconds"] for one in rounds] for name, rounds in answers.items()})
-    print(*report.table(results), sep="\n")
+    measured, failed = [], {}
+    for workload in workloads:
+        # As many steps as a round has, but for the first ones: a trace ends with the round it begins in.
+        more = {"steps_per_execution": args.steps_per_execution, "profile": args.profile and workload.steps}
+        print(f"{workload.name}: {workload.steps} steps of {workload.batch_size} images a round, {rounds} rounds")
+        with (
+            tempfile.TemporaryDirectory(prefix="benchmark-") as runs,
+            started(present, workload, more, Path(runs)) as workers,
+        ):
+            finished, died = race(workers, warmup, rounds, args.debug)
+            if args.profile:
+                keep_traces(finished, Path(args.profile))
+            answers = {worker.contestant.name: worker.answers[warmup:] for worker in finished}
+        failed |= died
+        results = memory.figures(workload, answers) if over_epochs else report.figures(workload, answers)
+        print(*(memory.table(results, rounds) if over_epochs else report.table(results)), sep="\n")
+        measured.append({"workload": asdict(workload), "contestants": results})
     if args.json:
-        for name, found in results.items():
-            found["processor_seconds"] = [one["processor_seconds"] for one in answers[name]]
-            found["peak_megabytes"] = answers[name][-1]["peak_megabytes"]
-        said = {"rounds": args.rounds, "machine": machine, "versions": report.versions(), "left_out": skipped | failed}
-        Path(args.json).write_text(json.dumps({"workload": asdict(workload), **said, "contestants": results}, indent=2))
+        about = {"rounds": rounds, "machine": machine, "versions": report.versions(), "left_out": skipped | failed}
+        figures = {"workloads": measured} if over_epochs else measured[0]
+        Path(args.json).write_text(json.dumps(about | figures, indent=2))
         print(f"figures: {args.json}")
     if failed:
         options.fail(1, "; ".join(f"{name} {reason}" for name, reason in failed.items()))
 
 
-def chosen(args: options.Namespace) -> list[Contestant]:
-    """Return who was asked for."""
+def chosen(args: options.Namespace, kind: str) -> list[Contestant]:
+    """Return who was asked for; where memory is measured and nobody was, kerasgan."""
+    able = taking_part(kind, in_bfloat16=True)
+    if strangers := [name for name in args.only or () if BY_NAME[name] not in able]:
+        names = ", ".join(one.name for one in able)
+        options.fail(2, f"{strangers[0]} takes no part in {args.workload}; choose among {names}.")
     if args.only:
         return [BY_NAME[name] for name in dict.fromkeys(args.only)]
-    return CONTESTANTS + (IN_BFLOAT16 if args.precision == "mixed_bfloat16" else [])
+    everybody = taking_part(kind, in_bfloat16=args.precision == "mixed_bfloat16")
+    return everybody if args.workload != "memory" else [one for one in everybody if one.name.startswith(KERASGAN)]
 
 
 def race(workers: list[Worker], warmup: int, rounds: int, debug: bool = False) -> tuple[list[Worker], dict[str, str]]:
@@ -99,8 +124,18 @@ def race(workers: list[Worker], warmup: int, rounds: int, debug: bool = False) -
         for worker in running if number % 2 == 0 else reversed(running):
             attempt(worker, worker.round)
         counted = f"round {number - warmup + 1} of {rounds}" if number >= warmup else "warm-up, not counted"
-        print(f"{counted}: {time.perf_counter() - began:.1f} s", flush=True)
+        if rounds < MANY or (number + 1) % 10 == 0:
+            print(f"{counted}: {time.perf_counter() - began:.1f} s", flush=True)
     return [worker for worker in workers if worker.contestant.name not in failed], failed
+
+
+def keep_traces(workers: list[Worker], folder: Path) -> None:
+    """Copy the event files of kerasgan's runs, traces included, to a folder that stays."""
+    for worker in workers:
+        events = worker.folder / "run" / "tensorboard"
+        if events.exists():
+            shutil.copytree(events, folder / worker.contestant.name, dirs_exist_ok=True)
+    print(f"traces: tensorboard --logdir {folder} shows them, once the profiler is there too: pip install xprof")
 
 
 def steps_per_execution(text: str) -> int | str:
@@ -109,20 +144,25 @@ def steps_per_execution(text: str) -> int | str:
 
 
 if __name__ == "__main__":
-    parser = options.Parser(description="Compare the speed of kerasgan with that of its peers, on the same GAN.")
+    parser = options.Parser(description="Compare the speed of kerasgan with that of its peers, on the same work.")
     add = parser.add_argument
-    add("--workload", choices=list(WORKLOADS), default="dcgan", help="a DCGAN on 28x28 images, or a tiny dense GAN, "
-        "where the time between steps counts (default: %(default)s)")  # fmt: skip
-    add("--batch-size", type=options.positive, metavar="N", help="images a step (default: 256; 8 for tiny)")
-    add("--steps", type=options.positive, metavar="N", help="steps in a round (default: 4; 2000 for tiny)")
-    add("--rounds", type=options.positive, default=5, metavar="N", help="rounds that count (default: %(default)s)")
-    add("--warmup", type=options.positive, default=2, metavar="N", help="rounds before them (default: %(default)s)")
+    add("--workload", choices=[*WORKLOADS, "memory"], default="dcgan", help="a DCGAN on 28x28; a tiny dense GAN, "
+        "where the time between steps counts; the workshop's CNN; input, the batches of images alone, with nothing "
+        "trained; memory, whether it or the time grows over 50 epochs of both GANs (default: %(default)s)")  # fmt: skip
+    add("--batch-size", type=options.positive, metavar="N", help="images a step (default: 256; tiny 8, cnn 128; in "
+        "memory the DCGAN 64)")  # fmt: skip
+    add("--steps", type=options.positive, metavar="N", help="steps in a round (default: 4; tiny 2000, cnn 50, input "
+        "100; in memory 2 and the tiny GAN 200)")  # fmt: skip
+    add("--rounds", type=options.positive, metavar="N", help="rounds that count (default: 5; memory 50)")
+    add("--warmup", type=options.positive, metavar="N", help="rounds before them (default: 2)")
     add("--only", action="append", choices=list(BY_NAME), metavar="NAME", help="one contestant, may be repeated: "
         + ", ".join(BY_NAME))  # fmt: skip
     add("--precision", choices=["float32", "mixed_bfloat16"], default="float32", help="mixed_bfloat16 adds kerasgan "
         "and Lightning in that precision (default: %(default)s)")  # fmt: skip
     add("--steps-per-execution", type=steps_per_execution, metavar="N", help="of kerasgan's trainer, a number or auto "
         "(default: the trainer's own)")  # fmt: skip
+    add("--profile", type=options.path, metavar="DIR", help="write there what TensorBoard's profiler shows of a "
+        "warm-up round of kerasgan's")  # fmt: skip
     add("--debug", action="store_true", help="show all that a contestant said which failed")
     add("--json", type=options.path, metavar="FILE", help="write the figures there")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # on the way out the contestants are ended

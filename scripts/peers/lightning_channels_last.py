@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch.utils.data import BatchSampler, DataLoader, RandomSampler, TensorDataset
 
-from peers import lightning_example
+from peers import lightning_example, reading
 from peers.worker import Gate
 from peers.workloads import Workload
 
@@ -49,10 +49,20 @@ class GAN(lightning_example.GAN):
         return [torch.optim.Adam(network.parameters(), lr=self.learning_rate, fused=True) for network in networks], []
 
 
-def train(workload: Workload, gate: Gate, precision: str = "32-true") -> None:
-    """Train round after round."""
+def loader(workload: Workload) -> DataLoader:
+    """Return the batches of a round, channels last."""
     images = torch.from_numpy(workload.images()).permute(0, 3, 1, 2)  # channels first in shape, last in memory
     dataset = TensorDataset(images.contiguous(memory_format=torch.channels_last))
     # Whole batches are taken from the tensor, where a loader's default takes image by image and stacks them.
     sampler = BatchSampler(RandomSampler(dataset), workload.batch_size, drop_last=False)
-    lightning_example.fit(GAN(workload), DataLoader(dataset, sampler=sampler, batch_size=None), gate, precision)
+    return DataLoader(dataset, sampler=sampler, batch_size=None)
+
+
+def read(workload: Workload, gate: Gate) -> None:
+    """Read round after round what would be trained on."""
+    reading.read(loader(workload), gate)
+
+
+def train(workload: Workload, gate: Gate, precision: str = "32-true") -> None:
+    """Train round after round."""
+    lightning_example.fit(GAN(workload), loader(workload), gate, precision)

@@ -14,7 +14,7 @@ import torch
 from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
 
-from peers import torch_networks
+from peers import reading, torch_networks
 from peers.worker import Gate
 from peers.workloads import Workload
 
@@ -77,17 +77,26 @@ class Rounds(lightning.Callback):
         self.gate.wait()
 
 
-def fit(gan: GAN, loader: DataLoader, gate: Gate, precision: str = "32-true") -> None:
+def fit(module: lightning.LightningModule, loader: DataLoader, gate: Gate, precision: str = "32-true") -> None:
     """Train round after round."""
-    gate.ready(torch_networks.trained_weights(gan.generator, gan.discriminator))
+    gate.ready(torch_networks.trained_weights(module))
     trainer = lightning.Trainer(
         max_epochs=-1, callbacks=[Rounds(gate)], precision=precision, devices=1, enable_checkpointing=False
     )
-    trainer.fit(gan, loader)
+    trainer.fit(module, loader)
+
+
+def loader(workload: Workload) -> DataLoader:
+    """Return the batches of a round as a loader's defaults make them."""
+    images = torch.from_numpy(workload.images().transpose(0, 3, 1, 2).copy())  # (images, channels, height, width)
+    return DataLoader(TensorDataset(images), batch_size=workload.batch_size, shuffle=True)
+
+
+def read(workload: Workload, gate: Gate) -> None:
+    """Read round after round what would be trained on."""
+    reading.read(loader(workload), gate)
 
 
 def train(workload: Workload, gate: Gate) -> None:
     """Train round after round."""
-    images = torch.from_numpy(workload.images().transpose(0, 3, 1, 2).copy())  # (images, channels, height, width)
-    loader = DataLoader(TensorDataset(images), batch_size=workload.batch_size, shuffle=True)
-    fit(GAN(workload), loader, gate)
+    fit(GAN(workload), loader(workload), gate)

@@ -40,11 +40,13 @@ class Worker:
         folder: Where its runs go, and whatever it prints.
 
     Attributes:
-        answers: What it said after each round: seconds by the clock and of the processor, megabytes at the peak so far.
+        folder: As given.
+        answers: What it said after each round: seconds by the clock and of the processor, megabytes now and at the
+            peak so far, programs compiled so far.
     """
 
     def __init__(self, contestant: Contestant, workload: Workload, kerasgan: dict[str, Any], folder: Path) -> None:
-        self.contestant, self._log = contestant, folder / "log"
+        self.contestant, self.folder, self._log = contestant, folder, folder / "log"
         folder.mkdir()
         self.answers: list[dict[str, float]] = []
         options = json.dumps({"workload": asdict(workload), "kerasgan": kerasgan})

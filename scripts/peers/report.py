@@ -14,17 +14,18 @@ from peers.workloads import Workload
 PACKAGES = ("keras", "jax", "tensorflow", "torch", "lightning", "kerasgan")
 
 
-def figures(workload: Workload, seconds: dict[str, list[float]]) -> dict[str, dict[str, Any]]:
+def figures(workload: Workload, answers: dict[str, list[dict[str, Any]]]) -> dict[str, dict[str, Any]]:
     """Work out what each contestant's rounds come to.
 
     Args:
         workload: What was trained.
-        seconds: `{contestant: seconds of each round}`; round `i` of all stands side by side.
+        answers: `{contestant: what it said after each round}`; round `i` of all stands side by side.
 
     Returns:
         `{contestant: figures}`: milliseconds a step, images a second, and `over`, its time over that of each
         kerasgan of the same round, of which the median is taken: a round on a busy machine is a busy one for both.
     """
+    seconds = {name: [answer["seconds"] for answer in rounds] for name, rounds in answers.items()}
     result = {}
     for name, rounds in seconds.items():
         steps = [1000 * spent / workload.steps for spent in rounds]
@@ -38,6 +39,8 @@ def figures(workload: Workload, seconds: dict[str, list[float]]) -> dict[str, di
                 if base in seconds
             },
             "seconds": rounds,
+            "processor_seconds": [answer["processor_seconds"] for answer in answers[name]],
+            "peak_megabytes": answers[name][-1]["peak_megabytes"],
         }
     return result
 

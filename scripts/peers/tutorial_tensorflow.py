@@ -9,15 +9,25 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from peers import keras_networks
+from peers import keras_networks, reading
 from peers.worker import Gate
 from peers.workloads import Workload
 
 
+def pipeline(workload: Workload) -> tf.data.Dataset:
+    """Return the batches of a round, in another order each time."""
+    images = workload.images()
+    return tf.data.Dataset.from_tensor_slices(images).shuffle(len(images)).batch(workload.batch_size)
+
+
+def read(workload: Workload, gate: Gate) -> None:
+    """Read round after round what the loop would train on."""
+    reading.read(pipeline(workload), gate)
+
+
 def train(workload: Workload, gate: Gate) -> None:
     """Train round after round."""
-    images = workload.images()
-    dataset = tf.data.Dataset.from_tensor_slices(images).shuffle(len(images)).batch(workload.batch_size)
+    dataset = pipeline(workload)
     generator, discriminator = keras_networks.build(workload)
     generator_optimizer = keras.optimizers.Adam(workload.learning_rate)
     discriminator_optimizer = keras.optimizers.Adam(workload.learning_rate)

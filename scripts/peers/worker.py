@@ -1,4 +1,4 @@
-"""The process of one contestant, `python -m peers.worker NAME OPTIONS`; it trains a round each time it is told to.
+"""The process of one contestant, `python -m peers.worker NAME OPTIONS`; it does a round each time it is told to.
 
 It reads a line for each round on stdin, and answers with a line of JSON on stdout; at the end of stdin it ends. All
 else that is printed goes to stderr, which `benchmark.py` keeps in a file. Runs and logs go into the present directory.
@@ -10,6 +10,7 @@ import os
 import resource
 import sys
 import time
+from pathlib import Path
 from typing import TextIO
 
 from peers.contestants import BY_NAME
@@ -25,12 +26,16 @@ class Gate:
     Args:
         orders: A line lets a round through; its end ends the process.
         answers: Where the seconds go.
+
+    Attributes:
+        programs: Compiled so far; whoever trains counts them, and most do not.
     """
 
     def __init__(self, orders: TextIO, answers: TextIO) -> None:
         self._orders, self._answers = orders, answers
         self._began: tuple[float, float] | None = None
         self._about: dict[str, int] = {}
+        self.programs = 0
 
     def ready(self, parameters: int) -> None:
         """Say how many weights are trained, which must be the same for all."""
@@ -48,11 +53,12 @@ class Gate:
         if self._began is None:
             answer: dict[str, float] = dict(self._about)
         else:
-            kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             answer = {
                 "seconds": now - self._began[0],
                 "processor_seconds": used - self._began[1],  # of all its threads
-                "peak_megabytes": round(kilobytes / 1024),
+                "peak_megabytes": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+                "resident_megabytes": resident_megabytes(),
+                "programs": self.programs,
             }
         print(json.dumps(answer), file=self._answers, flush=True)
         if not self._orders.readline():
@@ -60,17 +66,27 @@ class Gate:
         self._began = time.perf_counter(), time.process_time()
 
 
+def resident_megabytes() -> float | None:
+    """Return how much memory this process has now; None where only the peak is known, as outside of Linux."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        return None
+    return round(pages * resource.getpagesize() / 2**20, 1)
+
+
 def main() -> None:
-    """Train until stdin ends."""
+    """Do round after round until stdin ends."""
     name, options = sys.argv[1], json.loads(sys.argv[2])
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever a library prints must not look like an answer
     shape = tuple(options["workload"].pop("image_shape"))
     workload = Workload(image_shape=shape, **options["workload"])
     contestant = BY_NAME[name]
-    more = options["kerasgan"] if contestant.module == "kerasgan_trainer" else {}
-    train = importlib.import_module(f"peers.{contestant.module}").train
-    train(workload, Gate(sys.stdin, answers), **contestant.options, **more)
+    file, function = contestant.functions[workload.kind].split(".")
+    more = options["kerasgan"] if file == "kerasgan_trainer" else {}
+    work = getattr(importlib.import_module(f"peers.{file}"), function)
+    work(workload, Gate(sys.stdin, answers), **contestant.options, **more)
 
 
 if __name__ == "__main__":
