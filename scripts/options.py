@@ -175,7 +175,7 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
         "--dataset",
         default="digits",
         metavar="NAME",
-        help="digits, mnist, fashion_mnist, or a PATH to an .npz, "
+        help="digits, mnist, fashion_mnist, stacked_mnist, or a PATH to an .npz, "
         "a directory of IDX files, or a directory of images with one sub-directory a class (default: digits)",
     )
     add(

@@ -78,7 +78,8 @@ def test_wheel_holds_every_file_of_the_package(tmp_path):
     subprocess.run(build, cwd=REPOSITORY, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
     packed = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("kerasgan/")}
-    files = [*PACKAGE.rglob("*.py"), PACKAGE / "py.typed"]
+    files = [*PACKAGE.rglob("*.py"), *PACKAGE.glob("metrics/weights/*"), PACKAGE / "py.typed"]
+    assert {"mnist.safetensors", "fashion_mnist.json"} <= {file.name for file in files}
     assert packed == {file.relative_to(REPOSITORY).as_posix() for file in files}
 
 

@@ -11,6 +11,7 @@ from kerasgan.data.folder import read_image_folder
 from kerasgan.data.idx_folder import holds_idx, read_idx_folder
 from kerasgan.data.module import DataModule
 from kerasgan.data.npz import read_npz
+from kerasgan.data.stacked import stack
 from kerasgan.data.stream import require_grain
 
 DATA_DIR_VARIABLE = "KERASGAN_DATA_DIR"
@@ -29,7 +30,7 @@ _CLASS_NAMES = {
         "Ankle boot",
     ),
 }
-KNOWN_NAMES = ("digits", *_CLASS_NAMES)
+KNOWN_NAMES = ("digits", *_CLASS_NAMES, "stacked_mnist")
 
 
 def load(
@@ -46,7 +47,8 @@ def load(
     """Load images, split them and make them ready to train on.
 
     Args:
-        name_or_path: `"digits"`, `"mnist"`, `"fashion_mnist"`; or the path of an `.npz` file, of a folder of
+        name_or_path: `"digits"`, `"mnist"`, `"fashion_mnist"`, or `"stacked_mnist"`, 128,000 triples of digits in the
+            channels of an image, made of the files of `mnist`; or the path of an `.npz` file, of a folder of
             IDX files or of a folder of images. A string that is a known name is that name, so write
             `"./mnist"` for a folder called so.
         data_dir: Where the IDX files of `mnist` and `fashion_mnist` lie: in this folder, or in its sub-folder
@@ -97,6 +99,8 @@ def _read(
         return known, read_digits()
     if known in _CLASS_NAMES:
         return known, _read_named(known, data_dir)._replace(class_names=_CLASS_NAMES[known])
+    if known == "stacked_mnist":
+        return known, stack(_read_named("mnist", data_dir))
     # The path a user names may be a link; what lies inside a folder may not (see files.py).
     shown = os.fspath(name_or_path)
     path = _located(shown).resolve()

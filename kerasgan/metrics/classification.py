@@ -104,7 +104,7 @@ def assess(labels: npt.ArrayLike, probabilities: npt.ArrayLike, class_names: Seq
     """
     from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
-    checked = _as_probabilities(probabilities)
+    checked = as_probabilities(probabilities)
     count, classes = checked.shape
     if len(class_names) != classes:
         raise ValueError(f"class_names has {len(class_names)} names for {classes} classes; give one a class.")
@@ -158,7 +158,12 @@ def as_class_numbers(labels: npt.ArrayLike, count: int, classes: int) -> Integer
     return array.astype(np.int64)
 
 
-def _as_probabilities(probabilities: npt.ArrayLike) -> Floats:
+def as_probabilities(probabilities: npt.ArrayLike) -> Floats:
+    """Check probabilities, `(count, classes)`, and bring them to float64.
+
+    Raises:
+        ValueError: They are of another shape, not finite, negative, or a row does not sum to one.
+    """
     try:
         array = np.asarray(probabilities, np.float64)
     except (TypeError, ValueError):
