@@ -1,19 +1,17 @@
 """kerasgan: adversarial and ordinary training for Keras 3, written once, run on JAX or TensorFlow."""
 
-from kerasgan import callbacks, checkpoints, data, layers, losses, metrics, networks, tuning
+from kerasgan import callbacks, checkpoints, data, layers, losses, metrics, networks, recipes, tuning
 from kerasgan.loading import TrustError, load_network, load_run
 from kerasgan.modules import (
     CLASSIFIER_RECIPES,
-    DCGAN_RECIPES,
     GAN,
     Classifier,
     ClassifierRecipe,
-    DCGANRecipe,
+    ConditionalGAN,
     Module,
     Prediction,
     ScratchClassifier,
     classifier_recipe,
-    dcgan_recipe,
     grad,
 )
 from kerasgan.trainer import Interrupted, RunDirectoryError, Trainer, fresh_run_dir
@@ -21,11 +19,10 @@ from kerasgan.trainer import Interrupted, RunDirectoryError, Trainer, fresh_run_
 __version__ = "0.1.0"
 __all__ = [
     "CLASSIFIER_RECIPES",
-    "DCGAN_RECIPES",
     "GAN",
     "Classifier",
     "ClassifierRecipe",
-    "DCGANRecipe",
+    "ConditionalGAN",
     "Interrupted",
     "Module",
     "Prediction",
@@ -37,7 +34,6 @@ __all__ = [
     "checkpoints",
     "classifier_recipe",
     "data",
-    "dcgan_recipe",
     "fresh_run_dir",
     "grad",
     "layers",
@@ -46,5 +42,6 @@ __all__ = [
     "losses",
     "metrics",
     "networks",
+    "recipes",
     "tuning",
 ]

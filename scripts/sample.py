@@ -8,6 +8,7 @@ seed gives the same latents on either backend.
 """
 
 from pathlib import Path
+from typing import Any
 
 import options
 
@@ -18,7 +19,7 @@ def main(args: options.Namespace) -> None:
     gan = kg.load_run(args.run_dir, step=args.step)
     samples = Path(args.run_dir) / "samples"
     grid = samples / f"grid-seed-{args.seed}.png"
-    kg.callbacks.save_png(grid, kg.callbacks.grid(gan.generate(args.count, seed=args.seed)))
+    kg.callbacks.save_png(grid, picture(gan, args))
 
     strip = samples / f"interpolation-seed-{args.seed}.png"
     walks = gan.interpolate(rows=args.rows, steps=args.steps, seed=args.seed)
@@ -26,6 +27,21 @@ def main(args: options.Namespace) -> None:
     kg.callbacks.save_png(strip, kg.callbacks.grid(images, columns=args.steps))
     print(f"{args.count} samples of step {gan.global_step:,}: {grid}")
     print(f"{args.rows} interpolations: {strip}")
+
+
+def picture(gan: Any, args: options.Namespace) -> Any:
+    """Return a grid of samples; of a GAN that knows classes one row a class, or all of one."""
+    import kerasgan as kg
+
+    if not isinstance(gan, kg.ConditionalGAN):
+        if args.label is not None:
+            raise ValueError(f"--label asks for a class, and the GAN of {args.run_dir} knows none; leave it out.")
+        return kg.callbacks.grid(gan.generate(args.count, seed=args.seed))
+    if args.label is not None:
+        return kg.callbacks.grid(gan.generate(args.count, seed=args.seed, labels=args.label))
+    columns = max(1, args.count // gan.num_classes)
+    images = gan.generate_by_class(columns, seed=args.seed)
+    return kg.callbacks.grid(images.reshape(-1, *images.shape[2:]), columns=columns)
 
 
 if __name__ == "__main__":
@@ -51,6 +67,9 @@ if __name__ == "__main__":
         default=10,
         metavar="N",
         help="images in each interpolation (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--label", type=options.natural, metavar="N", help="of a conditional GAN, the class to make (default: all)"
     )
     parser.add_argument("--seed", type=options.seed, default=0, help="chooses the latents (default: %(default)s)")
     parser.add_argument("--step", type=options.natural, help="the checkpoint to use (default: the newest)")

@@ -1,27 +1,29 @@
-"""Train a DCGAN on images, into a run directory.
+"""Train a GAN on images, into a run directory.
 
     KERAS_BACKEND=jax python scripts/train_gan.py
-    KERAS_BACKEND=tensorflow python scripts/train_gan.py --dataset mnist --data-dir data/mnist --epochs 5
+    KERAS_BACKEND=tensorflow python scripts/train_gan.py --dataset mnist --data-dir data/mnist --recipe r3gan
 
-The first takes 3 min 15 s on 2 cores of an AMD EPYC and ends with readable digits; the README has the figures.
+The first takes 3 min 15 s on 2 cores of an AMD EPYC and ends with readable digits; the README has the figures, and
+docs/quality.md those of all recipes.
 """
 
 from pathlib import Path
+from typing import Any
 
 import options
 
+# Options of this script that are hyperparameters of some recipes, or options of every GAN.
+OF_RECIPES = ("learning_rate", "beta_1", "dropout")
+OF_ALL = ("loss", "critic_steps", "penalty_every", "ema", "augment")
+
 
 def main(args: options.Namespace) -> None:
-    import keras
-
     import kerasgan as kg
 
-    recipe = kg.dcgan_recipe(args.recipe)
-    for name in ("learning_rate", "beta_1", "dropout", "batch_size"):
-        if getattr(args, name) is None:
-            setattr(args, name, getattr(recipe, name))
+    recipe = kg.recipes.find(args.recipe)
     if args.epochs is None and args.max_steps is None:
         args.epochs = recipe.epochs
+    settings = settings_of(recipe, args)
 
     run_dir = args.run_dir or kg.fresh_run_dir("runs", f"gan-{Path(args.dataset).stem}")
     checkpoint = kg.callbacks.Checkpoint(
@@ -30,29 +32,46 @@ def main(args: options.Namespace) -> None:
     callbacks = [kg.callbacks.ImageGrid(), checkpoint]
     trainer = kg.Trainer(run_dir, callbacks=callbacks, **options.trainer_options(args))
 
-    data = kg.data.load(
-        args.dataset, data_dir=args.data_dir, batch_size=args.batch_size, seed=args.seed, stream=args.stream
-    )
-    gan = kg.GAN.dcgan(data.image_shape, args.latent_dim, dropout=args.dropout, loss=args.loss, seed=args.seed)
-    gan.compile(
-        optimizer={
-            player: keras.optimizers.Adam(args.learning_rate, beta_1=args.beta_1)
-            for player in ("generator", "discriminator")
-        }
-    )
+    batch_size = args.batch_size or recipe.batch_size
+    data = kg.data.load(args.dataset, data_dir=args.data_dir, batch_size=batch_size, seed=args.seed, stream=args.stream)
+    if recipe.conditional:
+        if data.num_classes is None:
+            raise ValueError(
+                f"{data.name} has no labels, and {recipe.name} makes images by class; choose another recipe."
+            )
+        settings["num_classes"] = data.num_classes
+    gan = recipe.build(data.image_shape, **settings)
     trainer.fit(gan, data, resume=args.resume, allow_changes=args.allow_changes)
 
 
+def settings_of(recipe: Any, args: options.Namespace) -> dict[str, Any]:
+    """Return what was given of the recipe's hyperparameters, and of the options of every GAN."""
+    given = {name: getattr(args, name) for name in (*OF_RECIPES, *OF_ALL) if getattr(args, name) is not None}
+    for name in OF_RECIPES:
+        if name in given and name not in recipe.hyperparameters:
+            known = ", ".join(recipe.hyperparameters)
+            options.fail(2, f"--{name.replace('_', '-')} is no hyperparameter of {recipe.name}, which has {known}.")
+    latents = {} if args.latent_dim is None else {"latent_dim": args.latent_dim}
+    return {"seed": args.seed, **latents, **given}
+
+
 if __name__ == "__main__":
-    parser = options.Parser(description="Train a DCGAN on images, into a run directory.")
+    parser = options.Parser(description="Train a GAN on images, into a run directory.")
     options.add_training_options(parser)
     add = parser.add_argument
-    add("--recipe", default="small_steps", metavar="NAME", help="small_steps or workshop: what the options below, "
-        "--batch-size and --epochs default to (default: %(default)s)")  # fmt: skip
+    add("--recipe", default="small_steps", metavar="NAME", help="small_steps, dcgan, lsgan, hinge_sngan, wgan_gp, "
+        "r3gan, cgan, acgan or projection: the networks, and what loss, --batch-size, --epochs and the options below "
+        "default to (default: %(default)s)")  # fmt: skip
     add("--learning-rate", type=options.rate, metavar="R", help="of Adam, for both players")
     add("--beta-1", type=options.fraction, metavar="B", help="of Adam, for both players")
     add("--dropout", type=options.fraction, metavar="P", help="share dropped in the discriminator")
-    add("--latent-dim", type=options.at_most(65536), default=100, metavar="N", help="(default: %(default)s)")
-    add("--loss", default="non_saturating", metavar="NAME", help="non_saturating, minimax, least_squares, hinge, "
-        "wasserstein or relativistic (default: %(default)s)")  # fmt: skip
+    add("--latent-dim", type=options.at_most(65536), metavar="N", help="numbers in a latent")
+    add("--loss", metavar="NAME", help="non_saturating, minimax, least_squares, hinge, wasserstein or relativistic")
+    add("--critic-steps", type=options.at_most(1000), metavar="N", help="updates of the discriminator in a step")
+    add("--penalty-every", type=options.at_most(10_000), metavar="N", help="steps from one computation of gradient "
+        "penalties to the next")  # fmt: skip
+    add("--ema", type=options.fraction, metavar="D", help="draw samples from a moving average of the generator's "
+        "weights, of which this share stays at each step")  # fmt: skip
+    add("--augment", metavar="POLICY", help="change images before they are judged: color, translation, cutout, or some "
+        "of them with commas")  # fmt: skip
     options.run(main, parser)

@@ -30,6 +30,7 @@ ALLOWED = {
     "checkpoints.state": {"backends", "losses", "networks", "layers"},
     "checkpoints.provenance": {"backends"},
     "modules": {"backends", "losses", "networks", "layers"},
+    "recipes": {"modules", "networks", "layers", "losses"},
     "metrics": {"networks", "modules"},
     "checkpoints": {"checkpoints.state", "checkpoints.store", "checkpoints.files", "checkpoints.provenance"},
     "callbacks": {"checkpoints", "metrics", "data.images"},

@@ -39,6 +39,7 @@ stop_trace = _engine.stop_trace
 sync_variables = _engine.sync_variables
 threads = _engine.threads
 use_compile_cache = _engine.use_compile_cache
+when = _engine.when
 
 __all__ = [
     "apply_gradients",
@@ -64,4 +65,5 @@ __all__ = [
     "sync_variables",
     "threads",
     "use_compile_cache",
+    "when",
 ]

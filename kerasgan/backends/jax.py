@@ -223,6 +223,31 @@ def grad(function: Callable[[Any], Any], x: Any) -> Any:
     return gradient
 
 
+def when(predicate: Any, function: Callable[[], Any]) -> Any:
+    """Compute something in some steps only, within a compiled program and under differentiation.
+
+    Args:
+        predicate: Boolean scalar, a tensor.
+        function: Returns a float32 scalar; it may change variables, such as moving averages and seeds.
+
+    Returns:
+        Where the predicate holds what `function` returns, with the variables changed; else zero.
+    """
+    outer = enclosing_scope()
+    changed: list[Any] = []
+
+    def done() -> tuple[Any, list[Any]]:
+        with _NestedScope(outer) as scope:
+            value = function()
+        changed[:] = scope.changed.values()
+        return value, [scope.get_current_value(v) for v in changed]
+
+    jax.eval_shape(done)  # It tells what changes, which the other branch has to hand on as it is.
+    value, updates = jax.lax.cond(predicate, done, lambda: (ops.zeros(()), [v.value for v in changed]))
+    _hand_back(outer, changed, updates)
+    return value
+
+
 def max_pool(inputs: Any, size: tuple[int, int]) -> Any:
     """`keras.ops.max_pool` over windows that neither overlap nor are padded: the same values, and a fast gradient.
 

@@ -6,14 +6,19 @@ Each function is documented where it differs from its namesake in the JAX engine
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
 import keras
 import tensorflow as tf
 from keras import ops
+from tensorflow.python.ops import gen_math_ops
 
 from kerasgan.backends.cores import cores_or, free_host_bytes
+
+# It would make a sum of three or more in one operation out of sums of two: see `_sums_in_order`.
+tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
 
 
 def run_step(step: Callable[[Any], Any], arguments: tuple[Any, ...], variables: Callable[[], Any]) -> Any:
@@ -75,17 +80,18 @@ def player_gradients(
     forward: Callable[[], tuple[dict[str, Any], dict[str, Any]]], variables: dict[str, list[Any]]
 ) -> tuple[dict[str, Any], dict[str, list[Any]]]:
     """Run one forward pass under one persistent tape and differentiate each player's loss by its own variables."""
-    with tf.GradientTape(persistent=True) as tape:
-        scaled, losses = forward()
-    gradients = {
-        player: tape.gradient(
-            scaled[player],
-            [variable.value for variable in variables[player]],  # tf.Variables: zeros need their dtype objects
-            # JAX knows no missing gradient, only zeros; the same variables must move on both engines.
-            unconnected_gradients=tf.UnconnectedGradients.ZERO,
-        )
-        for player in scaled
-    }
+    with _sums_in_order():
+        with tf.GradientTape(persistent=True) as tape:
+            scaled, losses = forward()
+        gradients = {
+            player: tape.gradient(
+                scaled[player],
+                [variable.value for variable in variables[player]],  # tf.Variables: zeros need their dtype objects
+                # JAX knows no missing gradient, only zeros; the same variables must move on both engines.
+                unconnected_gradients=tf.UnconnectedGradients.ZERO,
+            )
+            for player in scaled
+        }
     return losses, gradients
 
 
@@ -100,7 +106,33 @@ def grad(function: Callable[[Any], Any], x: Any) -> Any:
     with tf.GradientTape() as tape, _moments_for_second_order():
         tape.watch(x)
         value = ops.sum(ops.cast(function(x), "float32"))
-    return tape.gradient(value, x, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+    with _sums_in_order():
+        return tape.gradient(value, x, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+
+
+def when(predicate: Any, function: Callable[[], Any]) -> Any:
+    """See the JAX engine; here the function changes variables in place."""
+    return tf.cond(predicate, function, lambda: tf.zeros(()))
+
+
+@contextmanager
+def _sums_in_order() -> Iterator[None]:
+    """Let gradients that meet in one place be added two by two, so that equal runs give equal bits.
+
+    TensorFlow adds all of them in one AddN, which begins with the first one whose memory nothing else reads any
+    longer. Of three or more, which one that is, and so the last bits, depends on the order of threads, on
+    `deterministic=True` as well. Tapes offer no other place to mend it.
+    """
+    original = gen_math_ops.add_n
+
+    def add_n(inputs: Any, name: Any = None) -> Any:
+        return reduce(lambda total, term: original([total, term]), inputs)
+
+    gen_math_ops.add_n = add_n
+    try:
+        yield
+    finally:
+        gen_math_ops.add_n = original
 
 
 @contextmanager

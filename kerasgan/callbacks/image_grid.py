@@ -1,7 +1,7 @@
 """Sample images after every epoch, from the same latents."""
 
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from kerasgan.callbacks.base import RunCallback
 from kerasgan.callbacks.events import EventWriter, open_writer
@@ -14,9 +14,11 @@ from kerasgan.checkpoints.files import make_directory
 class ImageGrid(RunCallback):
     """Save what the generator makes of the same latents as `epoch-0001.png`, `epoch-0002.png`, ...
 
+    A `ConditionalGAN` fills one row for each class, with the same latents in all of them.
+
     Args:
         directory: Where the pictures go; under `Trainer` by default `samples/` of the run directory.
-        count: Images in a grid.
+        count: Images in a grid, about; as many columns as rows need for that number, at least one.
         every_n_epochs: Epochs from one picture to the next.
         seed: Chooses the latents.
         log_dir: TensorBoard's directory, where the pictures also go, under the tag `samples`; under `Trainer`
@@ -73,11 +75,19 @@ class ImageGrid(RunCallback):
         """Draw, if it is this epoch's turn."""
         if (epoch + 1) % self.every_n_epochs:
             return
-        picture = grid(self.model.generate(self.count, seed=self.seed))
+        picture = self._picture()
         write_atomically(self.place / f"epoch-{epoch + 1:04d}.png", as_png(picture))
         if self._writer is not None:
             self._writer.image("samples", picture, global_step(self.model))
             self._writer.flush()
+
+    def _picture(self) -> Any:
+        classes = getattr(self.model, "num_classes", None)
+        if classes is None or not hasattr(self.model, "generate_by_class"):
+            return grid(self.model.generate(self.count, seed=self.seed))
+        columns = max(1, self.count // classes)
+        images = self.model.generate_by_class(columns, seed=self.seed)
+        return grid(images.reshape(-1, *images.shape[2:]), columns=columns)
 
     def close(self) -> None:
         """Release the event file."""

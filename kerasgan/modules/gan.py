@@ -6,9 +6,12 @@ import keras
 import numpy as np
 from keras import ops
 
+from kerasgan.layers import DiffAugment, WeightClip
 from kerasgan.losses import adversarial_loss
+from kerasgan.modules.ema import averaging_copy, update_average, warmed_up
+from kerasgan.modules.latents import great_circles
 from kerasgan.modules.module import Module
-from kerasgan.modules.recipes import dcgan_recipe
+from kerasgan.modules.penalties import Penalties, Weights
 from kerasgan.networks import dcgan
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -25,11 +28,28 @@ class GAN(Module):
         generator: Network from latents `(batch, latent_dim)` to images in [-1, 1].
         discriminator: Network from images to logits `(batch, 1)`; higher means more real.
         loss: Name of a pair in `kerasgan.losses.ADVERSARIAL_LOSSES`.
+        penalties: What is added to the discriminator's loss: `{name: weight}` with names of
+            `kerasgan.losses.GRADIENT_PENALTIES`, each weight a number or a schedule of the global step; or one such
+            name, with the weight of its paper. Logged as `gradient_penalty`.
+        penalty_every: Steps from one computation of the penalties to the next; in between they are left out, and
+            each counts as many times instead.
+        critic_steps: Updates of the discriminator in a step, each with fakes of its own against the same images; the
+            generator takes part in the last one.
+        weight_clip: Largest magnitude of the discriminator's weights; None for no limit.
+        augment: Changes that images undergo before they are judged, in training: a policy of `DiffAugment` such as
+            `"color,translation,cutout"`; None for none.
+        ema: Share of the moving average of the generator's weights that stays at each step, in (0, 1), less in the
+            first ones. What `generate` draws from and what is exported is then that average. None for the weights
+            themselves.
         seed: Seed of the latents drawn in training; a random one if None.
         options: As in `keras.Model`, such as `name`.
 
     Raises:
-        ValueError: The loss is unknown, or the generator's images do not fit the discriminator.
+        ValueError: A loss or penalty is unknown, a number is out of range, or the generator's images do not fit the
+            discriminator.
+
+    Warns:
+        UserWarning: Penalties are asked for, and the discriminator holds BatchNormalization.
 
     Example:
         >>> gan = kg.GAN.dcgan(image_shape=(28, 28, 1), latent_dim=100)
@@ -46,21 +66,39 @@ class GAN(Module):
         discriminator: keras.Model,
         *,
         loss: str = "non_saturating",
+        penalties: Weights | str | None = None,
+        penalty_every: int = 1,
+        critic_steps: int = 1,
+        weight_clip: float | None = None,
+        augment: str | None = None,
+        ema: float | None = None,
         seed: int | None = None,
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        if generator.output_shape[1:] != discriminator.input_shape[1:]:
+        if generator.output_shape[1:] != tuple(discriminator.inputs[0].shape[1:]):
             raise ValueError(
                 f"The generator makes images of shape {generator.output_shape[1:]}, but the discriminator takes "
-                f"{discriminator.input_shape[1:]}; build both for one image shape."
+                f"{tuple(discriminator.inputs[0].shape[1:])}; build both for one image shape."
             )
+        if critic_steps < 1:
+            raise ValueError(f"critic_steps is {critic_steps}; choose a number of updates, at least 1.")
+        if ema is not None and not 0 < ema < 1:
+            raise ValueError(f"ema is {ema}; choose a share between 0 and 1 such as 0.999, or None.")
         self.generator = generator
         self.discriminator = discriminator
         self.loss_name = loss
-        self._losses_of_players = adversarial_loss(loss)
+        self.penalties = Penalties(penalties, penalty_every, discriminator)
+        self.critic_steps, self.weight_clip, self.augment, self.ema = critic_steps, weight_clip, augment, ema
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
+        # With an underscore: these are no players.
+        self._loss_pair = adversarial_loss(loss)
+        self._augmentation = None if augment is None else DiffAugment(augment, seed)
+        self._average = None if ema is None else averaging_copy(generator)
+        if weight_clip is not None:
+            for variable in discriminator.trainable_variables:
+                variable.constraint = WeightClip(weight_clip)
 
     @classmethod
     def dcgan(
@@ -68,41 +106,36 @@ class GAN(Module):
         image_shape: tuple[int, int, int] = (28, 28, 1),
         latent_dim: int = 100,
         *,
-        recipe: str = "workshop",
-        dropout: float | None = None,
+        dropout: float = 0.3,
         **options: Any,
     ) -> "GAN":
-        """Build the deep convolutional GAN of TensorFlow's tutorial, compiled with the optimizers of a recipe.
+        """Build the deep convolutional GAN of TensorFlow's tutorial, compiled with its optimizers, Adam at 1e-4.
 
         Args:
             image_shape: `(side, side, channels)`; side a multiple of 4 up to 128, channels 1 or 3.
             latent_dim: Length of a latent vector, at least 1.
-            recipe: Name of a set in `DCGAN_RECIPES`: `"workshop"`, Adam at 1e-4 and dropout 0.3, or
-                `"small_steps"`, which reaches readable digits in minutes on a CPU.
-            dropout: Share dropped after each convolution of the discriminator, in [0, 1); the recipe's if None.
+            dropout: Share dropped after each convolution of the discriminator, in [0, 1).
             options: Further options of `GAN`, such as `loss` and `seed`.
 
         Returns:
-            A compiled GAN.
+            A compiled GAN. `kerasgan.recipes` has more of them.
 
         Raises:
-            ValueError: The image shape or `latent_dim` is out of range, or the recipe is unknown.
+            ValueError: The image shape or `latent_dim` is out of range.
         """
-        chosen = dcgan_recipe(recipe)
-        dropout = chosen.dropout if dropout is None else dropout
         gan = cls(dcgan.generator(image_shape, latent_dim), dcgan.discriminator(image_shape, dropout), **options)
-        gan.compile(
-            optimizer={
-                player: keras.optimizers.Adam(chosen.learning_rate, beta_1=chosen.beta_1)
-                for player in ("generator", "discriminator")
-            }
-        )
+        gan.compile(optimizer={player: keras.optimizers.Adam(1e-4) for player in ("generator", "discriminator")})
         return gan
 
     @property
     def latent_dim(self) -> int:
         """Length of a latent vector."""
-        return int(self.generator.input_shape[-1])
+        return int(self.generator.inputs[0].shape[-1])
+
+    @property
+    def sampling_generator(self) -> keras.Model:
+        """The generator that samples come from: the moving average, where one is kept."""
+        return self.generator if self._average is None else self._average
 
     @property
     def generator_optimizer(self) -> keras.optimizers.Optimizer:
@@ -115,42 +148,94 @@ class GAN(Module):
         return self.optimizer.by_player["discriminator"]
 
     def training_step(self, batch: Any) -> None:
-        """Update both players once from one forward pass."""
-        images = self._images(batch)
-        latents = self.sample_latents(ops.shape(images)[0])
-        self.minimize(lambda: self.losses_of(images, latents, training=True))
+        """Update the discriminator as often as was asked for, and with the last update the generator."""
+        images, labels = self.read(batch)
+
+        def losses() -> dict[str, Any]:
+            return self.losses_of(images, self.sample_latents(ops.shape(images)[0]), True, labels)
+
+        for _ in range(self.critic_steps - 1):
+            self.minimize(lambda: {"discriminator": losses()["discriminator"]})
+        self.minimize(losses)
+        if self._average is not None:
+            update_average(self._average, self.generator, warmed_up(self.ema, self.optimizer.iterations))
 
     def validation_step(self, batch: Any) -> None:
-        """Log both losses on images that were not trained on, with dropout off."""
-        images = self._images(batch)
+        """Log both losses on images that were not trained on, with dropout off and no penalties."""
+        images, labels = self.read(batch)
         # The same latents for every batch and epoch: losses compare, and validating draws nothing from the stream
         # that training draws from.
         latents = keras.random.normal((ops.shape(images)[0], self.latent_dim), seed=0)
-        for player, loss in self.losses_of(images, latents, training=False).items():
+        for player, loss in self.losses_of(images, latents, False, labels).items():
             self.log(f"{player}_loss", loss)
 
-    def losses_of(self, images: Any, latents: Any, training: bool) -> dict[str, Any]:
-        """Score images and fakes, and return each player's scalar loss.
+    def losses_of(self, images: Any, latents: Any, training: bool, labels: Any = None) -> dict[str, Any]:
+        """Judge images and fakes, and return each player's scalar loss.
 
         Args:
             images: `(batch, height, width, channels)` in [-1, 1].
             latents: `(batch, latent_dim)`, of the fakes.
-            training: Whether Dropout and BatchNormalization act as in training.
+            training: Whether Dropout and BatchNormalization act as in training, images are augmented and penalties
+                counted.
+            labels: What `read` made of the batch's labels.
         """
-        fakes = self.generator(latents, training=training)
-        real_logits = self.discriminator(images, training=training)
-        fake_logits = self.discriminator(fakes, training=training)
+        fake_labels = self.labels_of_fakes(labels, training)
+        fakes = self.make(latents, fake_labels, training)
+        real, fake = self.judge(images, labels, training), self.judge(fakes, fake_labels, training)
+        losses = self.losses_of_judgements(real, fake, labels, fake_labels)
+        if training and self.penalties:
+            penalty = self.penalties(
+                # Image and fake show one class, and so does what lies between: see `labels_of_fakes`.
+                lambda points: self.logits_of(self.judge(points, labels, training)),
+                images,
+                fakes,
+                self.seed_generator,
+                self.optimizer.iterations,
+            )
+            self.log("gradient_penalty", penalty)
+            losses["discriminator"] += penalty
+        return losses
+
+    # What a GAN that knows classes does otherwise; see `ConditionalGAN`.
+
+    def read(self, batch: Any) -> tuple[Any, Any]:
+        """Return the images of a batch, and its labels if they matter: None here."""
+        return (batch[0] if isinstance(batch, tuple) else batch), None
+
+    def labels_of_fakes(self, labels: Any, training: bool) -> Any:
+        """Return what the fakes of a step shall show: None here."""
+        return None
+
+    def make(self, latents: Any, labels: Any, training: bool) -> Any:
+        """Turn latents `(batch, latent_dim)` into images."""
+        return self.generator(latents, training=training)
+
+    def judge(self, images: Any, labels: Any, training: bool) -> Any:
+        """Return what the discriminator says of images, augmented in training: logits `(batch, 1)` here."""
+        return self.discriminator(self.augmented(images, training), training=training)
+
+    def logits_of(self, judgement: Any) -> Any:
+        """Return the logits of real or fake in what `judge` returned."""
+        return judgement
+
+    def losses_of_judgements(self, real: Any, fake: Any, labels: Any, fake_labels: Any) -> dict[str, Any]:
+        """Return each player's loss, given what `judge` said of images and of fakes."""
+        logits = self.logits_of(real), self.logits_of(fake)
         return {
-            "generator": self._losses_of_players.generator(real_logits, fake_logits),
-            "discriminator": self._losses_of_players.discriminator(real_logits, fake_logits),
+            "generator": self._loss_pair.generator(*logits),
+            "discriminator": self._loss_pair.discriminator(*logits),
         }
+
+    def augmented(self, images: Any, training: bool) -> Any:
+        """Change images as `augment` says, in training."""
+        return images if self._augmentation is None else self._augmentation(images, training=training)
 
     def sample_latents(self, count: Any) -> Any:
         """Draw `(count, latent_dim)` latents from a standard normal distribution for one training step."""
         return keras.random.normal((count, self.latent_dim), seed=self.seed_generator)
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        """Turn latents `(batch, latent_dim)` into images."""
+        """Turn what the generator takes into images."""
         return self.generator(inputs, training=training)
 
     def generate(self, count: int = 64, seed: int | None = None, latents: Array | None = None) -> Array:
@@ -167,15 +252,7 @@ class GAN(Module):
         Raises:
             ValueError: `count` is not positive, or the latents are not of the generator's length.
         """
-        if latents is None:
-            if count < 1:
-                raise ValueError(f"count is {count}; ask for at least one image.")
-            latents = np.random.default_rng(seed).standard_normal((count, self.latent_dim))
-        latents = np.asarray(latents, "float32")
-        if latents.ndim != 2 or latents.shape[1] != self.latent_dim:
-            raise ValueError(f"latents have shape {latents.shape}; this generator takes (count, {self.latent_dim}).")
-        images = self.generator.predict(latents, batch_size=min(len(latents), 256), verbose=0)
-        return np.asarray(images, "float32")
+        return self._predicted(self._latents(count, seed, latents))
 
     def interpolate(self, rows: int = 8, steps: int = 8, seed: int | None = None) -> Array:
         """Walk from one sample to another along a great circle between their latents.
@@ -190,24 +267,14 @@ class GAN(Module):
 
         Raises:
             ValueError: `rows` is under 1 or `steps` under 2.
-
-        Reference:
-            White, Sampling Generative Networks (arXiv:1609.04468), section 2.1.
         """
-        if rows < 1 or steps < 2:
-            raise ValueError(f"rows is {rows} and steps {steps}; an interpolation needs 1 row and 2 steps at least.")
-        start, end = np.random.default_rng(seed).standard_normal((2, rows, 1, self.latent_dim))
-        lengths = np.linalg.norm(start, axis=-1, keepdims=True) * np.linalg.norm(end, axis=-1, keepdims=True)
-        # Kept off 0 and pi, where no great circle is singled out: a latent of length one lies there.
-        angle = np.clip(np.arccos(np.clip(np.sum(start * end, axis=-1, keepdims=True) / lengths, -1, 1)), 1e-3, 3.14)
-        share = np.linspace(0.0, 1.0, steps)[None, :, None]
-        latents = (np.sin((1 - share) * angle) * start + np.sin(share * angle) * end) / np.sin(angle)
-        images = self.generate(latents=latents.reshape(rows * steps, self.latent_dim))
+        walks = great_circles(rows, steps, self.latent_dim, seed)
+        images = self.generate(latents=walks.reshape(rows * steps, self.latent_dim))
         return images.reshape(rows, steps, *images.shape[1:])
 
     def networks_to_export(self) -> dict[str, keras.Model]:
         """Return the generator: it is what one takes along."""
-        return {"generator": self.generator}
+        return {"generator": self.sampling_generator}
 
     def generator_summary(self, **options: Any) -> None:
         """Print the generator's layers; options as in `keras.Model.summary`."""
@@ -223,6 +290,12 @@ class GAN(Module):
             "generator": keras.saving.serialize_keras_object(self.generator),
             "discriminator": keras.saving.serialize_keras_object(self.discriminator),
             "loss": self.loss_name,
+            "penalties": self.penalties.get_config(),
+            "penalty_every": self.penalties.every,
+            "critic_steps": self.critic_steps,
+            "weight_clip": self.weight_clip,
+            "augment": self.augment,
+            "ema": self.ema,
             "seed": self.seed,
             "name": self.name,
         }
@@ -234,8 +307,18 @@ class GAN(Module):
             player: keras.saving.deserialize_keras_object(config[player], custom_objects=custom_objects)
             for player in ("generator", "discriminator")
         }
-        return cls(**{**config, **networks})
+        return cls(**{**config, **networks, "penalties": Penalties.weights_of(config["penalties"])})
 
-    @staticmethod
-    def _images(batch: Any) -> Any:
-        return batch[0] if isinstance(batch, tuple) else batch
+    def _latents(self, count: int, seed: int | None, latents: Array | None) -> Array:
+        if latents is None:
+            if count < 1:
+                raise ValueError(f"count is {count}; ask for at least one image.")
+            latents = np.random.default_rng(seed).standard_normal((count, self.latent_dim))
+        latents = np.asarray(latents, "float32")
+        if latents.ndim != 2 or latents.shape[1] != self.latent_dim:
+            raise ValueError(f"latents have shape {latents.shape}; this generator takes (count, {self.latent_dim}).")
+        return latents
+
+    def _predicted(self, inputs: Any) -> Array:
+        count = len(keras.tree.flatten(inputs)[0])
+        return np.asarray(self.sampling_generator.predict(inputs, batch_size=min(count, 256), verbose=0), "float32")

@@ -93,7 +93,7 @@ def auxiliary_classifier(network: keras.Model, num_classes: int) -> keras.Model:
     features = _features(network)
     last = keras.layers.Dense(num_classes, dtype="float32", name="class_logits")
     class_logits = _like(network.layers[-1], last)(features)
-    return keras.Model(network.input, [network.output, class_logits], name=network.name)
+    return keras.Model(network.inputs[0], [network.outputs[0], class_logits], name=network.name)
 
 
 def projection_discriminator(network: keras.Model, num_classes: int) -> keras.Model:
@@ -125,8 +125,8 @@ def projection_discriminator(network: keras.Model, num_classes: int) -> keras.Mo
     )
     vector = _like(network.layers[-1], vectors)(labels)
     fit = keras.layers.Dot(axes=-1, dtype="float32")([vector, features])
-    logits = keras.layers.Add(dtype="float32")([network.output, fit])
-    return keras.Model([network.input, labels], logits, name=network.name)
+    logits = keras.layers.Add(dtype="float32")([network.outputs[0], fit])
+    return keras.Model([network.inputs[0], labels], logits, name=network.name)
 
 
 def check_labels(labels: Any, num_classes: int, count: int | None = None) -> Array:

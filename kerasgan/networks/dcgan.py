@@ -9,7 +9,7 @@ Reference:
 
 import keras
 
-from kerasgan.layers import Conv2D, Conv2DTranspose, Dropout
+from kerasgan.layers import Conv2D, Conv2DTranspose, Dropout, SpectralNormalization
 
 ImageShape = tuple[int, int, int]
 WIDEST = 512
@@ -29,6 +29,8 @@ def generator(image_shape: ImageShape = (28, 28, 1), latent_dim: int = 100) -> k
         ValueError: The image shape or `latent_dim` is out of range.
     """
     side, channels, halvings = _check(image_shape)
+    if channels not in (1, 3):
+        raise ValueError(f"image_shape is {tuple(image_shape)}; channels must be 1 (grey) or 3 (colour).")
     if latent_dim < 1:
         raise ValueError(f"latent_dim is {latent_dim}; choose a positive integer such as 100.")
     base = side // 2**halvings
@@ -56,12 +58,16 @@ def generator(image_shape: ImageShape = (28, 28, 1), latent_dim: int = 100) -> k
     return keras.Model(latents, images, name="generator")
 
 
-def discriminator(image_shape: ImageShape = (28, 28, 1), dropout: float = 0.3) -> keras.Model:
+def discriminator(
+    image_shape: ImageShape = (28, 28, 1), dropout: float = 0.3, *, spectral_normalization: bool = False
+) -> keras.Model:
     """Build the network that scores images.
 
     Args:
-        image_shape: `(side, side, channels)`; side a multiple of 4 up to 128, channels 1 or 3.
+        image_shape: `(side, side, channels)`; side a multiple of 4 up to 128, any number of channels: planes that tell
+            the label may be among them.
         dropout: Share of activations dropped after each convolution, in [0, 1).
+        spectral_normalization: Whether kernels are divided by their largest singular values.
 
     Returns:
         A network from `(batch, side, side, channels)` to logits `(batch, 1)`; higher means more real.
@@ -70,13 +76,17 @@ def discriminator(image_shape: ImageShape = (28, 28, 1), dropout: float = 0.3) -
         ValueError: The image shape is out of range.
     """
     _, _, halvings = _check(image_shape)
+
+    def normalized(layer: keras.Layer) -> keras.Layer:
+        return SpectralNormalization(layer, dtype=layer.dtype_policy) if spectral_normalization else layer
+
     images = keras.Input(image_shape, name="images")
     x = images
     for level in range(halvings):
-        x = Conv2D(min(64 * 2**level, WIDEST), 5, strides=2, padding="same")(x)
+        x = normalized(Conv2D(min(64 * 2**level, WIDEST), 5, strides=2, padding="same"))(x)
         x = keras.layers.LeakyReLU(negative_slope=0.3)(x)
         x = Dropout(dropout)(x)
-    logits = keras.layers.Dense(1, dtype="float32")(keras.layers.Flatten()(x))
+    logits = normalized(keras.layers.Dense(1, dtype="float32"))(keras.layers.Flatten()(x))
     return keras.Model(images, logits, name="discriminator")
 
 
@@ -87,8 +97,8 @@ def _check(image_shape: ImageShape) -> tuple[int, int, int]:
     side, _, channels = image_shape
     if side % 4 or not 4 <= side <= 128:
         raise ValueError(f"image_shape is {tuple(image_shape)}; the side must be a multiple of 4 from 4 to 128.")
-    if channels not in (1, 3):
-        raise ValueError(f"image_shape is {tuple(image_shape)}; channels must be 1 (grey) or 3 (colour).")
+    if channels < 1:
+        raise ValueError(f"image_shape is {tuple(image_shape)}; there must be a channel.")
     halvings = 2
     while side // 2**halvings > 8 and side // 2**halvings % 2 == 0:
         halvings += 1

@@ -93,7 +93,7 @@ def poisoned_gan(step, poison, player="generator", **options):
     gan = tiny_gan()
 
     class Poisoned(type(gan)):
-        def losses_of(self, images, latents, training):
+        def losses_of(self, images, latents, training, labels=None):
             losses, weights = super().losses_of(images, latents, training), getattr(self, player).trainable_variables
             now = ops.logical_and(training, self.optimizer.iterations + 1 == step)
             return losses | {player: poison(losses[player], now, ops.sum(weights[-1]))}

@@ -18,14 +18,6 @@ def test_the_recipe_is_the_workshops():
     assert gan.loss_name == "non_saturating"
 
 
-def test_the_other_recipe_takes_small_steps_and_unknown_ones_are_named():
-    gan = kg.GAN.dcgan((8, 8, 1), 4, recipe="small_steps")
-    assert float(gan.generator_optimizer.learning_rate.numpy()) == pytest.approx(4e-4)
-    assert gan.generator_optimizer.beta_1 == 0.5
-    with pytest.raises(ValueError, match="recipe 'fast' is unknown; choose one of workshop, small_steps"):
-        kg.GAN.dcgan(recipe="fast")
-
-
 def test_both_players_learn_in_a_simultaneous_update():
     gan = tiny_gan()
     before = gan.get_weights()
@@ -171,3 +163,137 @@ def test_a_subclass_may_change_the_networks_only():
     gan.compile(optimizer={"generator": "adam", "discriminator": "adam"})
     gan.fit(IMAGES, batch_size=8, verbose=0)
     assert gan.global_step == 4
+
+
+# Penalties, several updates, clipping, averages and augmentation.
+
+
+def first_logs(**options):
+    gan = kg.GAN(tiny_generator(), tiny_discriminator(dropout=0.0), seed=0, **options)
+    gan.compile(optimizer={p: keras.optimizers.SGD(0.0) for p in ("generator", "discriminator")})
+    return {name: values[0] for name, values in gan.fit(IMAGES, batch_size=32, verbose=0).history.items()}
+
+
+def test_a_penalty_is_part_of_the_discriminators_loss_and_is_logged():
+    none, once, twice = (first_logs(penalties=weights) for weights in (None, {"r1": 1.0}, {"r1": 2.0}))
+    assert "gradient_penalty" not in none
+    assert twice["gradient_penalty"] == pytest.approx(2 * once["gradient_penalty"], rel=1e-5)
+    assert once["discriminator_loss"] == pytest.approx(none["discriminator_loss"] + once["gradient_penalty"], rel=1e-5)
+    assert once["generator_loss"] == pytest.approx(none["generator_loss"], rel=1e-5)
+
+
+def test_the_name_of_a_penalty_stands_for_the_weight_of_its_paper():
+    assert first_logs(penalties="r2") == first_logs(penalties={"r2": 10.0})
+
+
+def slow_penalties(every, steps=6):
+    keras.utils.set_random_seed(0)
+    discriminator = tiny_discriminator(dropout=0.0)
+    gan = kg.GAN(tiny_generator(), discriminator, penalties={"wgan_gp": 1.0}, penalty_every=every, seed=0)
+    gan.compile(optimizer={p: keras.optimizers.SGD(0.0) for p in ("generator", "discriminator")})
+    rows = [gan.fit(IMAGES[:8], batch_size=8, verbose=0, shuffle=False).history for _ in range(steps)]
+    return [row["gradient_penalty"][0] for row in rows], int(keras.ops.convert_to_numpy(gan.seed_generator.state)[1])
+
+
+def test_a_lazy_penalty_is_computed_every_few_steps_and_counts_as_many_times():
+    every_step, drawn = slow_penalties(1)
+    lazy, drawn_lazily = slow_penalties(3)
+    assert [value > 0 for value in lazy] == [True, False, False, True, False, False]
+    assert lazy[0] == pytest.approx(3 * every_step[0], rel=1e-4)  # the weights do not move
+    assert drawn_lazily == drawn - 4  # and its random points are not drawn in between
+
+
+def test_a_lazy_penalty_changes_the_statistics_of_batch_normalization_in_its_steps_only():
+    def averages(every, steps):
+        keras.utils.set_random_seed(0)
+        discriminator = tiny_discriminator(dropout=0.0, batch_normalization=True)
+        with pytest.warns(UserWarning, match="discriminator holds BatchNormalization"):
+            gan = kg.GAN(tiny_generator(), discriminator, penalties={"r1": 1.0}, penalty_every=every, seed=0)
+        gan.compile(optimizer={p: keras.optimizers.SGD(0.0) for p in ("generator", "discriminator")})
+        gan.fit(IMAGES[: 8 * steps], batch_size=8, verbose=0, shuffle=False)
+        return [keras.ops.convert_to_numpy(v) for v in discriminator.non_trainable_variables]
+
+    for a, b in zip(averages(1, 1), averages(2, 1), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5)
+    assert any(not np.allclose(a, b) for a, b in zip(averages(1, 2), averages(2, 2), strict=True))
+
+
+def test_a_schedule_of_a_penalty_follows_the_steps():
+    fading = keras.optimizers.schedules.PiecewiseConstantDecay([1], [1.0, 0.0])  # 1 in steps 0 and 1
+    gan = tiny_gan(penalties={"r1": fading})
+    rows = [gan.fit(IMAGES[:8], batch_size=8, verbose=0).history["gradient_penalty"][0] for _ in range(3)]
+    assert rows[0] > 0
+    assert rows[2] == 0
+    again = kg.GAN.from_config(gan.get_config())
+    assert float(again.penalties.weights["r1"](5)) == 0.0
+
+
+def test_the_discriminator_takes_as_many_updates_as_asked_for_and_the_generator_one():
+    gan = tiny_gan(critic_steps=3)
+    gan.fit(IMAGES, batch_size=8, verbose=0)
+    assert gan.global_step == 4
+    assert int(gan.discriminator_optimizer.iterations.numpy()) == 12
+    assert int(gan.generator_optimizer.iterations.numpy()) == 4
+
+
+def test_weights_are_clipped_after_every_update():
+    gan = tiny_gan(weight_clip=0.01, loss="wasserstein")
+    gan.fit(IMAGES, batch_size=8, verbose=0)
+    largest = max(np.abs(weight).max() for weight in gan.discriminator.get_weights() if weight.dtype == "float32")
+    assert largest <= np.float32(0.01)
+    assert max(np.abs(weight).max() for weight in gan.generator.get_weights()) > 0.1
+
+
+def test_samples_come_from_the_average_of_the_generators_weights():
+    gan = tiny_gan(ema=0.9)
+    assert gan.players == ["generator", "discriminator"]
+    start = gan.generator.get_weights()
+    gan.fit(IMAGES[:8], batch_size=8, verbose=0)
+    kernel, average = gan.generator.get_weights()[0], gan.sampling_generator.get_weights()[0]
+    np.testing.assert_allclose(average, start[0] + 0.9 * (kernel - start[0]), rtol=1e-5)  # 0.9 of what is new at first
+    latents = np.ones((2, 4), "float32")
+    np.testing.assert_array_equal(gan.generate(latents=latents), gan.sampling_generator.predict(latents, verbose=0))
+    assert gan.networks_to_export()["generator"] is gan.sampling_generator
+    assert tiny_gan().sampling_generator is not None
+
+
+def test_an_average_survives_files(tmp_path):
+    gan = tiny_gan(ema=0.9)
+    gan.fit(IMAGES, batch_size=8, verbose=0)
+    gan.save(tmp_path / "gan.keras")
+    loaded = keras.saving.load_model(tmp_path / "gan.keras")
+    np.testing.assert_array_equal(loaded.generate(4, seed=0), gan.generate(4, seed=0))
+    assert not np.array_equal(loaded.generator.get_weights()[0], loaded.sampling_generator.get_weights()[0])
+
+
+def test_images_are_augmented_in_training_only():
+    gan = tiny_gan(augment="color")
+    images = keras.ops.convert_to_tensor(IMAGES)
+    assert not np.array_equal(keras.ops.convert_to_numpy(gan.augmented(images, True)), IMAGES)
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(gan.augmented(images, False)), IMAGES)
+    gan.fit(IMAGES, batch_size=8, verbose=0)
+    assert gan.players == ["generator", "discriminator"]
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"penalties": "r3"}, "penalty 'r3' is unknown; choose one of r1, r2"),
+        ({"penalties": {"r1": -1.0}}, "the weight of penalty 'r1' is -1.0"),
+        ({"penalties": "r1", "penalty_every": 0}, "penalty_every is 0"),
+        ({"critic_steps": 0}, "critic_steps is 0"),
+        ({"ema": 1.0}, "ema is 1.0"),
+        ({"weight_clip": 0.0}, "limit is 0.0"),
+        ({"augment": "rotation"}, "names 'rotation'"),
+    ],
+)
+def test_options_out_of_range_are_refused(options, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        tiny_gan(**options)
+
+
+def test_options_survive_the_config():
+    options = {"penalties": {"r1": 1.0, "r2": 2.0}, "penalty_every": 4, "critic_steps": 2, "weight_clip": 0.1}
+    options |= {"augment": "cutout", "ema": 0.99, "loss": "relativistic", "seed": 3}
+    config = kg.GAN.from_config(tiny_gan(**options).get_config()).get_config()
+    assert {name: config[name] for name in options} == options

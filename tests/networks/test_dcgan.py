@@ -61,14 +61,27 @@ def test_a_large_image_is_halved_until_eight_pixels_remain():
         ((28, 32, 1), "square"),
         ((30, 30, 1), "multiple of 4"),
         ((132, 132, 1), "multiple of 4 from 4 to 128"),
-        ((28, 28, 2), "channels must be 1"),
         ((28, 28), "square"),
+        ((28, 28, 0), "channel"),
     ],
 )
 def test_other_shapes_are_refused_with_what_would_be_right(shape, complaint):
     for build in (dcgan.generator, dcgan.discriminator, kg.GAN.dcgan):
         with pytest.raises(ValueError, match=complaint):
             build(shape)
+
+
+def test_planes_of_labels_are_judged_but_not_made():
+    assert dcgan.discriminator((28, 28, 11)).input_shape == (None, 28, 28, 11)
+    with pytest.raises(ValueError, match="channels must be 1"):
+        dcgan.generator((28, 28, 11))
+
+
+def test_spectral_normalization_holds_every_kernel_of_the_discriminator():
+    network = dcgan.discriminator((8, 8, 1), spectral_normalization=True)
+    held = [layer for layer in network.layers if isinstance(layer, kg.layers.SpectralNormalization)]
+    kernels = [variable for variable in network.trainable_variables if len(variable.shape) > 1]
+    assert len(held) == len(kernels) == 3
 
 
 def test_a_latent_dim_of_zero_is_refused():

@@ -93,7 +93,7 @@ import runpy, sys
 import keras, numpy as np
 import kerasgan as kg
 healthy = kg.GAN.losses_of
-def losses_of(self, images, latents, training):
+def losses_of(self, images, latents, training, labels=None):
     losses = healthy(self, images, latents, training)
     factor = keras.ops.where(self.optimizer.iterations >= 5, np.nan, 1.0)
     return losses | {"discriminator": losses["discriminator"] * factor}

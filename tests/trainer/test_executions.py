@@ -187,7 +187,7 @@ def test_a_callback_that_stops_training_ends_it_with_the_execution(tmp_path):
 class Poisoned(kg.GAN):
     """Its discriminator's loss is NaN in step 8."""
 
-    def losses_of(self, images, latents, training):
+    def losses_of(self, images, latents, training, labels=None):
         losses = super().losses_of(images, latents, training)
         poison = ops.where(self.optimizer.iterations == 7, np.nan, 1.0)
         return losses | {"discriminator": losses["discriminator"] * poison}

@@ -28,7 +28,7 @@ class Allergic(kg.GAN):
 
     image = None
 
-    def losses_of(self, images, latents, training):
+    def losses_of(self, images, latents, training, labels=None):
         losses = super().losses_of(images, latents, training)
         hit = True if self.image is None else ops.max(ops.abs(images[0] - self.image)) < 1e-6
         poisoned = ops.logical_and(hit, self.optimizer.iterations >= 5)

@@ -274,7 +274,7 @@ def test_a_callback_of_the_users_replaces_the_default_of_its_kind(tmp_path):
 
 def test_a_loss_that_is_nan_ends_the_run_as_failed(tmp_path):
     class Diverging(kg.GAN):
-        def losses_of(self, images, latents, training):
+        def losses_of(self, images, latents, training, labels=None):
             losses = super().losses_of(images, latents, training)
             return {**losses, "generator": losses["generator"] * float("nan")}
 

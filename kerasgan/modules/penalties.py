@@ -1,0 +1,103 @@
+"""The gradient penalties of a GAN: which ones, how much of each, and in which steps."""
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import keras
+from keras import ops
+
+from kerasgan import backends
+from kerasgan.losses import gradient_penalty
+from kerasgan.losses.penalties import refuse_float16
+from kerasgan.modules.gradient import grad
+
+Weight = float | Callable[[Any], Any]  # a number, or a keras.optimizers.schedules.LearningRateSchedule
+Weights = Mapping[str, Weight]
+
+
+class Penalties:
+    """A weighted sum of gradient penalties on a discriminator, perhaps in every few steps only.
+
+    Args:
+        weights: `{name: weight}`, names of `kerasgan.losses.GRADIENT_PENALTIES`; or the name of one, with the weight
+            that its paper gives it. A weight may be a schedule of the global step.
+        every: Steps from one computation to the next, at least 1. What is skipped is made up for by counting what is
+            computed so many times (arXiv:1912.04958, appendix B).
+        discriminator: What they are for; looked at, not kept.
+
+    Raises:
+        ValueError: There is no such penalty, a weight is not positive, `every` is under 1, or the discriminator
+            computes in float16.
+
+    Warns:
+        UserWarning: The discriminator holds BatchNormalization.
+    """
+
+    def __init__(self, weights: Weights | str | None, every: int, discriminator: keras.Model) -> None:
+        if isinstance(weights, str):
+            weights = {weights: gradient_penalty(weights).weight}
+        self.weights: dict[str, Weight] = dict(weights or {})
+        self.every = every
+        for name, weight in self.weights.items():
+            gradient_penalty(name)
+            if not callable(weight) and not weight > 0:
+                raise ValueError(f"the weight of penalty {name!r} is {weight}; choose a positive number such as 10.")
+        if every < 1:
+            raise ValueError(f"penalty_every is {every}; choose a number of steps, at least 1.")
+        if self.weights:
+            refuse_float16(discriminator)
+            if any(isinstance(layer, keras.layers.BatchNormalization) for layer in _layers_of(discriminator)):
+                warnings.warn(
+                    f"{discriminator.name} holds BatchNormalization, by which a score depends on the whole batch, and "
+                    f"the slopes that {' and '.join(self.weights)} look at are no longer those of single images; use "
+                    "LayerNormalization, or none.",
+                    stacklevel=3,
+                )
+
+    def __bool__(self) -> bool:
+        return bool(self.weights)
+
+    def __call__(self, score: Callable[[Any], Any], images: Any, fakes: Any, seed: Any, step: Any) -> Any:
+        """Return the weighted sum, a float32 scalar; arguments as in `kerasgan.losses.GradientPenalty`.
+
+        Args:
+            score: From images to logits.
+            images: Of the data set, `(batch, height, width, channels)`.
+            fakes: Generated ones, same shape.
+            seed: `keras.random.SeedGenerator` of random points.
+            step: The global step, a tensor.
+        """
+
+        def total() -> Any:
+            parts = (
+                (weight(step) if callable(weight) else weight)
+                * gradient_penalty(name)(grad, score, images, fakes, seed)
+                for name, weight in self.weights.items()
+            )
+            return ops.cast(sum(parts), "float32")
+
+        if self.every == 1:
+            return total()
+        return self.every * backends.when(ops.equal(step % self.every, 0), total)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the weights, with schedules in words."""
+        return {
+            name: keras.saving.serialize_keras_object(weight) if callable(weight) else weight
+            for name, weight in self.weights.items()
+        }
+
+    @staticmethod
+    def weights_of(config: Mapping[str, Any]) -> dict[str, Weight]:
+        """Return the weights that `get_config` told of."""
+        return {
+            name: keras.saving.deserialize_keras_object(weight) if isinstance(weight, dict) else weight
+            for name, weight in config.items()
+        }
+
+
+def _layers_of(network: keras.Layer) -> Iterator[keras.Layer]:
+    for layer in getattr(network, "layers", ()):
+        yield layer
+        yield from _layers_of(layer)
