@@ -1,12 +1,14 @@
 """Measure how good the samples of a GAN are, with all measures at once.
 
     python scripts/evaluate_gan.py runs/gan-mnist-001
+    python scripts/evaluate_gan.py runs/gan-mnist-001 --curves
     python scripts/evaluate_gan.py runs/gan-mnist-001/generator.keras --dataset mnist --trust --samples 5000
     python scripts/evaluate_gan.py runs/gan-stacked_mnist-001 --stacked --json stacked.json
 
 Samples are held against the test images of the data, in the features of a small classifier that comes with kerasgan;
 beside each figure stands that of real images against other real images. With --stacked, modes of Stacked MNIST are
-counted instead. Not yet measured.
+counted instead. Into the directory of a run go quality.json and quality.png, a contact sheet; with --curves also
+quality_curves.png. Not yet measured.
 """
 
 import json
@@ -18,6 +20,7 @@ import options
 
 # By the data, the classifier whose features measure them; and the names that a run may name data by.
 FEATURES_OF = {"digits": "mnist", "mnist": "mnist", "fashion_mnist": "fashion_mnist", "stacked_mnist": "mnist"}
+SHOWN, SHOWN_CLASSES, STEPS = 64, 20, 17  # On the contact sheet, which takes as many as it has room for.
 
 
 def main(args: options.Namespace) -> None:
@@ -26,7 +29,7 @@ def main(args: options.Namespace) -> None:
     began = time.perf_counter()
     check(args)
     path = Path(args.source)
-    generate, facts = of_file(path, args) if path.suffix and not path.is_dir() else of_run(path, args)
+    gan, generate, facts = of_file(path, args) if is_file(path) else of_run(path, args)
     dataset = args.dataset or facts["dataset"]
     if dataset.replace("-", "_") == "stacked_mnist" and not (args.stacked or args.features):
         options.fail(2, "images of stacked_mnist have three channels, which no network of ours sees; add --stacked.")
@@ -41,13 +44,32 @@ def main(args: options.Namespace) -> None:
             f"{args.source} makes images of {images.shape[1:]}, and those of {data.name} are {data.image_shape}; "
             "name the data it was trained on with --dataset."
         )
-    found = stacked(images, data, network) if args.stacked else measured(images, data, network)
+    nearest = None
+    if args.stacked:
+        found = stacked(images, data, network)
+    else:
+        quality = measured(images, data, network, labels_of(gan, count))
+        found, nearest = quality.as_dict(), data.train.images[quality.nearest.positions[:SHOWN]]
     facts = {"source": args.source, **facts, "dataset": data.name, "data_fingerprint": data.fingerprint()}
-    facts |= {"seed": args.seed, "seconds": round(time.perf_counter() - began, 1), "version": kg.__version__}
+    facts |= {"seed": args.seed, "version": kg.__version__}
+
+    def as_json() -> str:
+        return json.dumps({**facts, "seconds": round(time.perf_counter() - began, 1), **found}, indent=1) + "\n"
+
+    text = as_json()
+    if gan is not None:
+        kg.checkpoints.write_atomically(path / "quality.json", text.encode())
+        print(f"figures: {path / 'quality.json'}")
+        sheet = contact_sheet(gan, images[:SHOWN], nearest, data, args)
+        kg.callbacks.save_png(path / "quality.png", sheet)
+        print(f"pictures: {path / 'quality.png'}")
+    if args.curves:  # last, for it takes long, and the GAN takes on the weights of one checkpoint after another
+        found["curves"] = curves(path, gan, data, network, quality.real, args)
+        text = as_json()
+        kg.checkpoints.write_atomically(path / "quality.json", text.encode())
     if args.json:
         with open(args.json, "x", encoding="utf-8") as file:
-            json.dump({**facts, **found}, file, indent=1)
-            file.write("\n")
+            file.write(text)
         print(f"figures: {args.json}")
 
 
@@ -59,10 +81,17 @@ def check(args: options.Namespace) -> None:
         options.fail(2, f"{args.json}: its directory is not there; make it, or choose another name for --json.")
     if args.layer is not None and (args.features is None or not args.features.endswith(".keras")):
         options.fail(2, "--layer names a layer of a .keras file; give that with --features, or leave --layer out.")
+    if args.curves and (args.stacked or is_file(Path(args.source))):
+        options.fail(2, "--curves goes over the checkpoints of a run, and not with --stacked; leave it out.")
 
 
-def of_run(run_dir: Path, args: options.Namespace) -> tuple[Any, dict[str, Any]]:
-    """Return what draws samples of a run, and what the run says of itself."""
+def is_file(path: Path) -> bool:
+    """Tell a .keras file from a run directory by its name, whether it is there or not."""
+    return bool(path.suffix) and not path.is_dir()
+
+
+def of_run(run_dir: Path, args: options.Namespace) -> tuple[Any, Any, dict[str, Any]]:
+    """Return the GAN of a run, what draws samples of it, and what the run says of itself."""
     import kerasgan as kg
 
     gan = kg.load_run(run_dir, step=args.step)
@@ -71,11 +100,11 @@ def of_run(run_dir: Path, args: options.Namespace) -> tuple[Any, dict[str, Any]]
     name = str(json.loads((run_dir / "config.json").read_bytes())["data"].get("name"))
     if args.dataset is None and name not in FEATURES_OF:  # a run of others shall not lead to any place on this machine
         raise ValueError(f"the data of {run_dir} are none of {', '.join(FEATURES_OF)}; say where with --dataset.")
-    return (lambda count: gan.generate(count, seed=args.seed)), {"dataset": name, "step": gan.global_step}
+    return gan, (lambda count: drawn(gan, count, args.seed)), {"dataset": name, "step": gan.global_step}
 
 
-def of_file(path: Path, args: options.Namespace) -> tuple[Any, dict[str, Any]]:
-    """Return what draws samples with the generator of a file."""
+def of_file(path: Path, args: options.Namespace) -> tuple[None, Any, dict[str, Any]]:
+    """Return no GAN, and what draws samples with the generator of a file."""
     import numpy as np
 
     import kerasgan as kg
@@ -93,7 +122,21 @@ def of_file(path: Path, args: options.Namespace) -> tuple[Any, dict[str, Any]]:
         latents = np.random.default_rng(args.seed).standard_normal((count, shapes[0][1]))  # as those of GAN.generate
         return np.asarray(generator.predict(latents.astype("float32"), batch_size=256, verbose=0))
 
-    return generate, {}
+    return None, generate, {}
+
+
+def labels_of(gan: Any, count: int) -> Any:
+    """Return what samples shall show: all classes by turns, or None where a GAN knows of none."""
+    import numpy as np
+
+    classes = getattr(gan, "num_classes", None)
+    return None if classes is None else np.arange(count) % classes
+
+
+def drawn(gan: Any, count: int, seed: int) -> Any:
+    """Draw samples, of all classes by turns if there are any."""
+    labels = labels_of(gan, count)
+    return gan.generate(count, seed=seed, **({} if labels is None else {"labels": labels}))
 
 
 def measuring_network(dataset: str, args: options.Namespace) -> "Any":
@@ -109,15 +152,63 @@ def measuring_network(dataset: str, args: options.Namespace) -> "Any":
     return kg.metrics.feature_network(named)
 
 
-def measured(images: Any, data: Any, network: Any) -> dict[str, Any]:
+def measured(images: Any, data: Any, network: Any, labels: Any) -> Any:
     """Print all measures, and return them."""
     import kerasgan as kg
 
+    real_labels, train = data.test.labels, data.train.images
     quality = kg.metrics.evaluate(
-        images, data.test.images, network, real_labels=data.test.labels, train=data.train.images
+        images, data.test.images, network, labels=labels, real_labels=real_labels, train=train
     )
     print(quality.as_table())
-    return quality.as_dict()
+    return quality
+
+
+def contact_sheet(gan: Any, images: Any, nearest: Any, data: Any, args: options.Namespace) -> Any:
+    """Draw samples beside their nearest training images, ways between samples, and every class if the GAN has any."""
+    import numpy as np
+
+    import kerasgan as kg
+
+    classes, by_class = min(getattr(gan, "num_classes", None) or 0, SHOWN_CLASSES), None
+    if classes:
+        labels = np.repeat(np.arange(classes), STEPS)
+        by_class = gan.generate(len(labels), seed=args.seed, labels=labels)
+        by_class = by_class.reshape(classes, STEPS, *by_class.shape[1:])
+    return kg.metrics.draw_contact_sheet(
+        images,
+        nearest,
+        gan.interpolate(rows=4, steps=STEPS, seed=args.seed),
+        by_class,
+        class_names=data.class_names,
+        facts=f"{Path(args.source).name}, step {gan.global_step:,}, {data.name}, seed {args.seed}",
+    )
+
+
+def curves(
+    run_dir: Path, gan: Any, data: Any, network: Any, real: Any, args: options.Namespace
+) -> list[dict[str, float]]:
+    """Measure every checkpoint that was kept, draw that, and return the figures; a damaged one is left out."""
+    import kerasgan as kg
+
+    stick, count = kg.metrics.yardstick(data.test.images, network), args.samples or 10_000
+    elsewhere = json.loads((run_dir / "config.json").read_bytes()).get("checkpoints")
+    steps = kg.checkpoints.CheckpointStore(run_dir / "checkpoints").steps()
+    rows = []
+    for step in steps or kg.checkpoints.CheckpointStore(elsewhere or run_dir / "checkpoints").steps():
+        try:
+            images = drawn(kg.load_run(run_dir, step=step, module=gan), count, args.seed)
+            rows.append({"step": step, **stick.measure(images)})
+        except (kg.checkpoints.CheckpointError, ValueError) as error:  # damaged, or the generator had diverged
+            print(f"step {step:,} is left out: {error}")
+            continue
+        print(f"step {step:,}: " + ", ".join(f"{name} {value:.4g}" for name, value in list(rows[-1].items())[1:]))
+    level = {name: getattr(real, name) for name in kg.metrics.QUICK_MEASURES}
+    level["kernel_distance"] = real.kernel_distance.mean
+    facts = f"{run_dir.name}, {count:,} samples of each checkpoint, {data.name}, features of {network.name}"
+    kg.callbacks.save_png(run_dir / "quality_curves.png", kg.metrics.draw_quality_curves(rows, level, facts=facts))
+    print(f"curves: {run_dir / 'quality_curves.png'}")
+    return rows
 
 
 def stacked(images: Any, data: Any, network: Any) -> dict[str, Any]:
@@ -153,5 +244,6 @@ if __name__ == "__main__":
     add("--step", type=options.natural, metavar="N", help="the checkpoint to use (default: the newest)")
     add("--trust", action="store_true", help="load .keras files from elsewhere, of whose maker you know")
     add("--json", type=options.path, metavar="FILE", help="write all figures there too")
+    add("--curves", action="store_true", help="measure every checkpoint that was kept, and draw how it went; minutes")
     add("--debug", action="store_true", help="show where an error came from")
     options.run(main, parser)

@@ -30,6 +30,8 @@ def main(args: options.Namespace) -> None:
         every_n_epochs=args.checkpoint_every_epochs, every_n_steps=args.checkpoint_every_steps
     )
     callbacks = [kg.callbacks.ImageGrid(), checkpoint]
+    if args.quality_every_epochs:
+        callbacks.append(kg.callbacks.SampleQuality(every_n_epochs=args.quality_every_epochs))
     trainer = kg.Trainer(run_dir, callbacks=callbacks, **options.trainer_options(args))
 
     batch_size = args.batch_size or recipe.batch_size
@@ -74,4 +76,5 @@ if __name__ == "__main__":
         "weights, of which this share stays at each step")  # fmt: skip
     add("--augment", metavar="POLICY", help="change images before they are judged: color, translation, cutout, or some "
         "of them with commas")  # fmt: skip
+    add("--quality-every-epochs", type=options.positive, metavar="N", help="measure 1,000 samples every N epochs")
     options.run(main, parser)

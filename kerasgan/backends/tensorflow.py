@@ -17,8 +17,16 @@ from tensorflow.python.ops import gen_math_ops
 
 from kerasgan.backends.cores import cores_or, free_host_bytes
 
-# It would make a sum of three or more in one operation out of sums of two: see `_sums_in_order`.
-tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
+# What TensorFlow does to plain graphs before it runs them, less what makes equal runs give different bits.
+tf.config.optimizer.set_experimental_options(
+    {
+        # Drops the order of reading a variable and updating it, where a step updates its networks by turns: now and
+        # then a gradient is taken of weights half of which are the next ones.
+        "dependency_optimization": False,
+        # Makes sums of three or more in one operation out of sums of two: see `_sums_in_order`.
+        "arithmetic_optimization": False,
+    }
+)
 
 
 def run_step(step: Callable[[Any], Any], arguments: tuple[Any, ...], variables: Callable[[], Any]) -> Any:

@@ -6,6 +6,7 @@ from kerasgan.callbacks.csv_logger import CSVLogger
 from kerasgan.callbacks.image_grid import ImageGrid
 from kerasgan.callbacks.images import grid, save_png
 from kerasgan.callbacks.progress_bar import ProgressBar
+from kerasgan.callbacks.sample_quality import SampleQuality
 from kerasgan.callbacks.stop_on_nan import NonFiniteLoss, StopOnNaN
 from kerasgan.callbacks.tensorboard import TensorBoard
 
@@ -16,6 +17,7 @@ __all__ = [
     "ImageGrid",
     "NonFiniteLoss",
     "ProgressBar",
+    "SampleQuality",
     "StopOnNaN",
     "TensorBoard",
     "grid",

@@ -12,6 +12,7 @@ import numpy as np
 
 from kerasgan.callbacks.base import RunCallback
 from kerasgan.callbacks.logs import global_step
+from kerasgan.callbacks.sample_quality import QUALITY_LOGS
 from kerasgan.callbacks.state import capture_callbacks
 from kerasgan.callbacks.stop_on_nan import NonFiniteLoss
 from kerasgan.checkpoints import (
@@ -227,6 +228,8 @@ class Checkpoint(RunCallback):
         validated = any(name.startswith("val_") for name in logs)
         if self.monitor is None or self.monitor in logs or (self.monitor.startswith("val_") and not validated):
             return
+        if self.monitor in QUALITY_LOGS:
+            return  # Samples are measured every few epochs; on_train_end says if they never were.
         raise ValueError(f"Checkpoint(monitor={self.monitor!r}) is not among the logs: {', '.join(logs)}.")
 
     def _improves(self, logs: dict[str, float]) -> bool:

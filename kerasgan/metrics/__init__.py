@@ -2,12 +2,14 @@
 
 from kerasgan.metrics.classification import Assessment, assess
 from kerasgan.metrics.confusion import draw_confusion
+from kerasgan.metrics.contact_sheet import draw_contact_sheet
 from kerasgan.metrics.curves import draw_curves
 from kerasgan.metrics.features import (
     FEATURE_NETWORKS,
     FeatureNetwork,
     FeatureNetworkError,
     feature_network,
+    feature_network_of,
     save_feature_network,
 )
 from kerasgan.metrics.frechet import frechet_distance
@@ -30,11 +32,14 @@ from kerasgan.metrics.neighbours import (
     precision_recall,
 )
 from kerasgan.metrics.quality import Measures, Quality, evaluate
+from kerasgan.metrics.quality_curves import draw_quality_curves
 from kerasgan.metrics.scores import classifier_score, conditional_accuracy
 from kerasgan.metrics.trials import Trial, draw_trials
+from kerasgan.metrics.yardstick import QUICK_MEASURES, Yardstick, yardstick
 
 __all__ = [
     "FEATURE_NETWORKS",
+    "QUICK_MEASURES",
     "STACKED_MODES",
     "STACKED_SAMPLES",
     "Assessment",
@@ -48,17 +53,21 @@ __all__ = [
     "PrecisionRecall",
     "Quality",
     "Trial",
+    "Yardstick",
     "assess",
     "classifier_score",
     "conditional_accuracy",
     "density_coverage",
     "divergence_floor",
     "draw_confusion",
+    "draw_contact_sheet",
     "draw_curves",
     "draw_mistakes",
+    "draw_quality_curves",
     "draw_trials",
     "evaluate",
     "feature_network",
+    "feature_network_of",
     "frechet_distance",
     "kernel_distance",
     "mode_coverage",
@@ -66,4 +75,5 @@ __all__ = [
     "precision_recall",
     "save_feature_network",
     "stacked_modes",
+    "yardstick",
 ]

@@ -17,6 +17,8 @@ from kerasgan.networks import featurenet
 
 WEIGHTS = Path(__file__).parent / "weights"
 FEATURE_NETWORKS = ("mnist", "fashion_mnist")
+# By the name of the data, the one that measures them.
+FEATURES_OF = {"digits": "mnist", "mnist": "mnist", "fashion_mnist": "fashion_mnist"}
 _BLOCK = 8192  # Images that are floats at a time: 26 MB of 28x28.
 
 Array = npt.NDArray[Any]
@@ -112,6 +114,26 @@ def feature_network(name_or_model: str | keras.Model, layer: str | None = None) 
         raise FeatureNetworkError(f"layer {layer!r} is not in {model.name}; choose one of {', '.join(names[-5:])}.")
     both = [model.get_layer(layer).output, model.outputs[0]]
     return FeatureNetwork(f"{model.name}/{layer}", keras.Model(model.inputs[0], both), digest_of(model))
+
+
+def feature_network_of(data_name: str | None, image_shape: tuple[int, ...]) -> FeatureNetwork:
+    """Return the network that comes with kerasgan for some data.
+
+    Args:
+        data_name: Of a data set, such as `"mnist"`; None where the images have no name.
+        image_shape: `(height, width, channels)`.
+
+    Raises:
+        FeatureNetworkError: There is none for these images.
+    """
+    name = FEATURES_OF.get((data_name or "").replace("-", "_"))
+    if name is None or tuple(image_shape) != (28, 28, 1):
+        which = f"images of {tuple(image_shape)}" + (f" called {data_name}" if data_name else "")
+        raise FeatureNetworkError(
+            f"no feature network is known for {which}; give {' or '.join(map(repr, FEATURE_NETWORKS))} for 28x28x1 "
+            "images, or a Keras model for others."
+        )
+    return feature_network(name)
 
 
 def save_feature_network(network: keras.Model, folder: Path, name: str, facts: Mapping[str, Any]) -> Path:

@@ -1,7 +1,7 @@
 """All measures of a set of samples at once, each beside its value for real images."""
 
 import warnings
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy.typing as npt
 from kerasgan.metrics.features import Array, FeatureNetwork, as_pixels
 from kerasgan.metrics.frechet import frechet_distance
 from kerasgan.metrics.kernel import KernelDistance, kernel_distance
-from kerasgan.metrics.neighbours import density_coverage, nearest_neighbours, precision_recall
+from kerasgan.metrics.neighbours import NearestNeighbours, density_coverage, nearest_neighbours, precision_recall
 from kerasgan.metrics.samples import Floats
 from kerasgan.metrics.scores import classifier_score, conditional_accuracy
 from kerasgan.metrics.tables import table
@@ -61,6 +61,7 @@ class Quality:
         width: Number of features.
         samples: Of the samples against the real images.
         real: Of one half of the real images against the other: as good as samples of that number can get.
+        nearest: Which training image is the nearest to each sample; None if there were none. No figure of any report.
     """
 
     fakes: int
@@ -72,6 +73,7 @@ class Quality:
     width: int
     samples: Measures
     real: Measures
+    nearest: NearestNeighbours | None = field(default=None, repr=False, compare=False)
 
     @property
     def notes(self) -> list[str]:
@@ -89,7 +91,9 @@ class Quality:
 
     def as_dict(self) -> dict[str, Any]:
         """Return all figures by name, for a JSON file."""
-        return asdict(self)
+        figures = asdict(replace(self, nearest=None))
+        del figures["nearest"]
+        return figures
 
     def as_table(self) -> str:
         """Return a table for a terminal 80 columns wide, and above it what the figures were measured with."""
@@ -167,12 +171,10 @@ def evaluate(
     half = len(real) // 2
     one, other = order[:half], order[half : 2 * half]
 
-    closer = suspicious = real_closer = real_suspicious = None
+    nearest = real_nearest = None
     if trained is not None:
-        near = nearest_neighbours(fake, trained, real)
-        closer, suspicious = near.closer, near.suspicious
-        near = nearest_neighbours(real[one], trained, real[other])
-        real_closer, real_suspicious = near.closer, near.suspicious
+        nearest = nearest_neighbours(fake, trained, real)
+        real_nearest = nearest_neighbours(real[one], trained, real[other])
     return Quality(
         fakes=len(fake),
         reals=len(real),
@@ -181,16 +183,16 @@ def evaluate(
         network=network.name,
         digest=network.digest,
         width=real.shape[1],
-        samples=_compared(real, fake, fake_classes, labels, closer, suspicious, seed),
+        samples=_compared(real, fake, fake_classes, labels, nearest, seed),
         real=_compared(
             real[other],
             real[one],
             None if real_classes is None else real_classes[one],
             None if real_labels is None else np.asarray(real_labels)[one],
-            real_closer,
-            real_suspicious,
+            real_nearest,
             seed,
         ),
+        nearest=nearest,
     )
 
 
@@ -199,8 +201,7 @@ def _compared(
     fake: Floats,
     classes: Floats | None,
     labels: npt.ArrayLike | None,
-    closer: float | None,
-    suspicious: float | None,
+    nearest: NearestNeighbours | None,
     seed: int,
 ) -> Measures:
     with warnings.catch_warnings():
@@ -217,8 +218,8 @@ def _compared(
         coverage=coverage,
         classifier_score=None if classes is None else classifier_score(classes),
         conditional_accuracy=None if labels is None or classes is None else conditional_accuracy(labels, classes),
-        closer=closer,
-        suspicious=suspicious,
+        closer=None if nearest is None else nearest.closer,
+        suspicious=None if nearest is None else nearest.suspicious,
     )
 
 

@@ -307,7 +307,7 @@ class GAN(Module):
             player: keras.saving.deserialize_keras_object(config[player], custom_objects=custom_objects)
             for player in ("generator", "discriminator")
         }
-        return cls(**{**config, **networks, "penalties": Penalties.weights_of(config["penalties"])})
+        return cls(**{**config, **networks, "penalties": Penalties.weights_of(config.get("penalties", {}))})
 
     def _latents(self, count: int, seed: int | None, latents: Array | None) -> Array:
         if latents is None:

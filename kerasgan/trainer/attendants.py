@@ -6,7 +6,15 @@ from typing import Any
 
 import keras
 
-from kerasgan.callbacks import Checkpoint, ClassificationReport, CSVLogger, ProgressBar, StopOnNaN, TensorBoard
+from kerasgan.callbacks import (
+    Checkpoint,
+    ClassificationReport,
+    CSVLogger,
+    ProgressBar,
+    SampleQuality,
+    StopOnNaN,
+    TensorBoard,
+)
 from kerasgan.callbacks.base import RunCallback
 from kerasgan.trainer import presentation
 from kerasgan.trainer.config import fingerprints, hyperparameters
@@ -20,15 +28,18 @@ def with_defaults(callbacks: Sequence[keras.callbacks.Callback]) -> list[keras.c
     """Add a `StopOnNaN`, `TensorBoard`, `CSVLogger` and `ProgressBar` where there is none of the kind.
 
     Returns:
-        First what may stop the run, so that nothing worthless is saved; then loggers, the user's, the display. Every
-        `Checkpoint` comes last: what is not logged yet is logged again after a resume, and what `EarlyStopping` and
-        `ReduceLROnPlateau` decide at the end of an epoch is part of the state that goes with it.
+        First what may stop the run, so that nothing worthless is saved; then what adds to the logs, so that all see
+        it; then loggers, the user's, the display. Every `Checkpoint` comes last: what is not logged yet is logged again
+        after a resume, and what `EarlyStopping` and `ReduceLROnPlateau` decide at the end of an epoch is part of the
+        state that goes with it.
     """
 
     def missing(*kinds: type[keras.callbacks.Callback]) -> list[keras.callbacks.Callback]:
         return [kind() for kind in kinds if not any(isinstance(callback, kind) for callback in callbacks)]
 
-    everyone = [*missing(StopOnNaN, TensorBoard, CSVLogger), *callbacks, *missing(ProgressBar)]
+    measuring = [callback for callback in callbacks if isinstance(callback, SampleQuality)]
+    others = [callback for callback in callbacks if not isinstance(callback, SampleQuality)]
+    everyone = [*missing(StopOnNaN), *measuring, *missing(TensorBoard, CSVLogger), *others, *missing(ProgressBar)]
     return sorted(everyone, key=lambda callback: isinstance(callback, Checkpoint))
 
 
@@ -65,7 +76,7 @@ def instruct(
             callback.accompany(callbacks, lambda: about_the_run | describe())
         elif isinstance(callback, CSVLogger):
             callback.append = start.position != Position()
-        elif isinstance(callback, ClassificationReport):
+        elif isinstance(callback, ClassificationReport | SampleQuality):
             callback.describe(data)
         elif isinstance(callback, TensorBoard):
             callback.describe(hyperparameters(config), {"config": presentation.as_markdown(config)})

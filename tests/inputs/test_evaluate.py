@@ -34,6 +34,8 @@ EVALUATE = {
     "figures over a file": (["used", "--json", "used/thesis.txt"], "thesis.txt is there already, and no file is overw"),
     "figures nowhere": (["used", "--json", "nowhere/x.json"], "nowhere/x.json: its directory is not there; make it"),
     "figures in a file": (["used", "--json", "file/x.json"], "--json: file/x.json cannot be used (Not a directory)"),
+    "curves of a file": ([*FILE, "--curves"], "--curves goes over the checkpoints of a run, and not with --stacked"),
+    "curves of modes": (["used", "--stacked", "--curves"], "--curves goes over the checkpoints of a run"),
     "a layer of nothing": (["used", "--layer", "x"], "--layer names a layer of a .keras file; give that with --feat"),
     "a layer of ours": (["used", "--features", "mnist", "--layer", "x"], "--layer names a layer of a .keras file"),
 }

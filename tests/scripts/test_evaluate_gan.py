@@ -1,11 +1,16 @@
 import json
+import runpy
+from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 import kerasgan as kg
 
+SCRIPTS = Path(__file__).parents[2] / "scripts"
 IDX = {"images-idx3": (28, 28), "labels-idx1": ()}
 
 
@@ -27,27 +32,36 @@ def mnist_of(folder, count=40):
     return folder
 
 
-@pytest.fixture(scope="module")
-def run_dir(tmp_path_factory):
-    """A run of a small GAN on 28x28 digits, one step long."""
-    run = tmp_path_factory.mktemp("runs") / "gan"
+def trained(run, steps):
+    """Train a small GAN on 28x28 digits, with a checkpoint of every step."""
     discriminator = keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Flatten(), keras.layers.Dense(1)])
     gan = kg.GAN(generator(), discriminator, seed=0)
     gan.compile(optimizer={player: keras.optimizers.Adam(1e-3) for player in ("generator", "discriminator")})
     data = kg.data.load("digits", batch_size=16)
-    kg.Trainer(run, max_steps=1, seed=0, callbacks=[kg.callbacks.Checkpoint()]).fit(gan, data)
+    checkpoint = kg.callbacks.Checkpoint(every_n_steps=1, keep_last=9)
+    kg.Trainer(run, max_steps=steps, seed=0, callbacks=[checkpoint]).fit(gan, data)
     return run
+
+
+@pytest.fixture(scope="module")
+def run_dir(tmp_path_factory):
+    """A run that is one step long."""
+    return trained(tmp_path_factory.mktemp("runs") / "gan", 1)
 
 
 def test_a_run_and_its_exported_generator_measure_the_same(script, run_dir, tmp_path):
     common = ["--samples", "150", "--seed", "3"]
+    (run_dir / "quality.json").write_text("of an earlier step")
     measured = script("evaluate_gan.py", run_dir, *common, "--json", "run.json")
     assert (measured.returncode, measured.stderr) == (0, "")
     assert "samples: 150 against 297 real images" in measured.stdout
     assert "real:    148 real images against 148 others" in measured.stdout
     assert "nearest: among 1,500 training images" in measured.stdout
     assert "128 features of mnist, SHA-256" in measured.stdout
-    assert max(map(len, measured.stdout.splitlines()[:-1])) <= 80
+    *lines, figures, pictures, more = measured.stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert (figures, pictures) == (f"figures: {run_dir}/quality.json", f"pictures: {run_dir}/quality.png")
+    assert more == "figures: run.json"
     figures = json.loads((tmp_path / "run.json").read_text())
     assert (figures["fakes"], figures["step"], figures["dataset"], figures["seed"]) == (150, 1, "digits", 3)
     assert figures["digest"] == kg.metrics.feature_network("mnist").digest
@@ -55,12 +69,20 @@ def test_a_run_and_its_exported_generator_measure_the_same(script, run_dir, tmp_
     assert figures["samples"]["frechet_distance"] > 5 * figures["real"]["frechet_distance"]
     assert figures["samples"]["precision"] < 0.1 < 0.5 < figures["real"]["precision"]
 
+    assert json.loads((run_dir / "quality.json").read_text()) == figures
+    with Image.open(run_dir / "quality.png") as sheet:
+        assert sheet.width == 1600 and sheet.height > 800
+    left = {path.name for path in run_dir.iterdir()}
+    assert "quality_curves.png" not in left and not any(".tmp" in name for name in left)
+
+    (run_dir / "quality.json").unlink(), (run_dir / "quality.png").unlink()
     exported = run_dir / "generator.keras"
     line = [exported, "--dataset", "digits", "--trust", *common, "--json", "file.json"]
     again = script("evaluate_gan.py", *line)
     assert again.returncode == 0, again.stderr
     same = json.loads((tmp_path / "file.json").read_text())
     assert same["samples"] == figures["samples"] and same["real"] == figures["real"]
+    assert {path.name for path in run_dir.iterdir()} == left - {"quality.json", "quality.png"}
 
     untrusted = script("evaluate_gan.py", *[word for word in line if word != "--trust"])
     assert untrusted.returncode == 2 and "file.json is there already" in untrusted.stderr
@@ -79,3 +101,46 @@ def test_modes_of_stacked_mnist_are_counted(script, tmp_path):
     for name in ("samples", "real"):
         assert figures[name]["count"] == 60 and 1 <= figures[name]["modes"] <= 60
         assert figures[name]["floor"] == pytest.approx(floor, abs=0.02)
+
+
+def test_curves_go_over_all_checkpoints_but_a_damaged_one(script, tmp_path):
+    run = trained(tmp_path / "run", 4)
+    with (run / "checkpoints/step-000000002/state.safetensors").open("r+b") as file:
+        file.truncate(1000)
+    measured = script("evaluate_gan.py", "run", "--samples", "30", "--curves")
+    assert (measured.returncode, measured.stderr) == (0, "")
+    assert "step 2 is left out: " in measured.stdout
+    with Image.open(run / "quality_curves.png") as picture:
+        assert 1500 < picture.width <= 1600
+    figures = json.loads((run / "quality.json").read_text())
+    rows = figures["curves"]
+    assert [row["step"] for row in rows] == [1, 3, 4]
+    # The last checkpoint is the one that all other figures are of.
+    for name in ("frechet_distance", "precision", "recall"):
+        assert rows[-1][name] == pytest.approx(figures["samples"][name], rel=1e-6)
+    assert rows[-1]["kernel_distance"] == pytest.approx(figures["samples"]["kernel_distance"]["mean"], rel=1e-6)
+    assert rows[0]["frechet_distance"] != rows[-1]["frechet_distance"]
+
+
+def test_samples_of_a_conditional_gan_are_of_all_classes_by_turns_and_a_row_each(monkeypatch):
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    script = runpy.run_path(str(SCRIPTS / "evaluate_gan.py"))
+
+    class Conditional:
+        num_classes, global_step = 3, 7
+
+        def generate(self, count, seed, labels):
+            assert len(labels) == count
+            return np.broadcast_to(np.float32(labels)[:, None, None, None] / 4, (count, 28, 28, 1))
+
+        def interpolate(self, rows, steps, seed):
+            return -np.ones((rows, steps, 28, 28, 1), "float32")
+
+    gan = Conditional()
+    images = script["drawn"](gan, 7, 0)
+    assert (images[:, 0, 0, 0] * 4).tolist() == script["labels_of"](gan, 7).tolist() == [0, 1, 2, 0, 1, 2, 0]
+    data = SimpleNamespace(name="digits", class_names=["a", "b", "c"])
+    sheet = script["contact_sheet"](gan, images, None, data, SimpleNamespace(source="run", seed=0))
+    rows = np.flatnonzero((sheet == 191).all(axis=-1).any(axis=1))  # class 2: 0.5 of [-1, 1]
+    assert (np.diff(rows) > 1).sum() == 1  # in the row of samples, and in the last row
+    assert (sheet[rows[-1]] == 191).all(axis=-1).sum() > 10 * 84

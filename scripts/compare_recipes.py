@@ -1,0 +1,110 @@
+"""Train every recipe on as many images, and measure what each has learned.
+
+    KERAS_BACKEND=jax python scripts/compare_recipes.py --dataset mnist
+    KERAS_BACKEND=jax python scripts/compare_recipes.py --dataset mnist --recipes dcgan,r3gan --seeds 0,1,2
+
+Each run is one of train_gan.py, in a directory of its own, and is measured by evaluate_gan.py. Prints a table in
+Markdown, a row a recipe, with means over the seeds. What is there already is not done again, and what was stopped goes
+on. docs/quality.md has what was found.
+"""
+
+import json
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import options
+
+SCRIPTS = Path(__file__).parent
+COLUMNS = {
+    "frechet_distance": "Fréchet",
+    "kernel_distance": "kernel x 1000",
+    "precision": "precision",
+    "recall": "recall",
+    "classifier_score": "score",
+    "conditional_accuracy": "label shown",
+}
+
+
+def main(args: options.Namespace) -> None:
+    import kerasgan as kg
+
+    recipes = [kg.recipes.find(name) for name in args.recipes.split(",")] if args.recipes else list_of(kg, args)
+    folder = Path(args.run_dir or f"runs/compare-{Path(args.dataset).stem}-{kg.backends.name}")
+    rows = []
+    for recipe in recipes:
+        found = [run(recipe, folder / f"{recipe.name}-{seed}", seed, args) for seed in args.seeds]
+        rows.append(row(recipe.name, found, args.images // recipe.batch_size))
+    print(f"\n{args.images:,} images each, {len(args.seeds)} seeds, {kg.backends.engine_version()}\n")
+    print(kg.metrics.tables.table(["recipe", "steps", "minutes", *COLUMNS.values()], rows))
+
+
+def list_of(kg: Any, args: options.Namespace) -> list[Any]:
+    """Return the recipes that can learn the data."""
+    data = kg.data.load(args.dataset, data_dir=args.data_dir)
+    return [recipe for recipe in kg.recipes.RECIPES.values() if data.num_classes or not recipe.conditional]
+
+
+def run(recipe: Any, run_dir: Path, seed: int, args: options.Namespace) -> dict[str, Any]:
+    """Train and measure, as far as that is not done; return the figures."""
+    results, quality = run_dir / "results.json", run_dir / "quality.json"
+    steps = args.images // recipe.batch_size
+    common = ["--dataset", args.dataset, *(["--data-dir", args.data_dir] if args.data_dir else [])]
+    if not results.exists() or json.loads(results.read_bytes())["steps"] < steps:
+        resume = ["--resume"] if (run_dir / "checkpoints").exists() else []
+        train = ["--recipe", recipe.name, "--max-steps", str(steps), "--seed", str(seed), "--run-dir", str(run_dir)]
+        call("train_gan.py", *common, *train, *resume)
+    if not quality.exists() or json.loads(quality.read_bytes())["step"] != steps:
+        call("evaluate_gan.py", str(run_dir), *common, "--samples", str(args.samples))
+    return {**json.loads(quality.read_bytes()), "minutes": json.loads(results.read_bytes())["wall_seconds"] / 60}
+
+
+def call(script: str, *arguments: str) -> None:
+    """Run another script on the same backend, and end as it does if it fails."""
+    done = subprocess.run([sys.executable, str(SCRIPTS / script), *arguments], check=False)
+    if done.returncode:
+        sys.exit(done.returncode)
+
+
+def row(name: str, found: list[dict[str, Any]], steps: int) -> list[str]:
+    """Return the cells of a recipe: means over its runs, and how far they scatter."""
+    cells = [written([one["samples"][column] for one in found], column) for column in COLUMNS]
+    return [name, f"{steps:,}", f"{statistics.mean(one['minutes'] for one in found):.0f}", *cells]
+
+
+def written(values: list[Any], column: str) -> str:
+    """Return a mean, with the standard deviation between seeds where there are several."""
+    if None in values:
+        return "-"
+    if column == "kernel_distance":
+        values = [1000 * value["mean"] for value in values]
+    digits = 2 if column in ("frechet_distance", "kernel_distance", "classifier_score") else 3
+    scatter = f" ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):.{digits}f}{scatter}"
+
+
+def seeds(text: str) -> list[int]:
+    """Read seeds with commas between them."""
+    return [options.seed(part) for part in text.split(",")]
+
+
+if __name__ == "__main__":
+    parser = options.Parser(description="Train every recipe on as many images, and measure what each has learned.")
+    options.add_data_options(parser)
+    add = parser.add_argument
+    add("--recipes", metavar="NAMES", help="with commas between them (default: all that can learn the data)")
+    add("--images", type=options.positive, default=300_000, metavar="N", help="to train on, the same number for all "
+        "(default: %(default)s)")  # fmt: skip
+    add(
+        "--samples",
+        type=options.at_most(100_000),
+        default=10_000,
+        metavar="N",
+        help="to measure (default: %(default)s)",
+    )
+    add("--seeds", type=seeds, default=[0], metavar="LIST", help="one run each, with commas between (default: 0)")
+    add("--run-dir", type=options.path, metavar="DIR", help="where the runs go (default: runs/compare-DATASET-BACKEND)")
+    add("--debug", action="store_true", help="show where an error came from")
+    options.run(main, parser)
