@@ -1,30 +1,22 @@
 """Write what one backend learns, from weights and noise fixed in NumPy, into a folder: `python record.py FOLDER`.
 
 It runs where only the backend of `KERAS_BACKEND` is installed; the tests beside it compare two such folders. Each
-gets `losses.npz`, `predictions.npy`, and `run/`, a run directory with the classifier that made the predictions.
+gets `losses.npz`, `family.npz`, `predictions.npy`, and `run/`, a run directory with the classifier that made the
+predictions.
 """
 
 import sys
 from pathlib import Path
 
+import family
 import keras
 import numpy as np
+from fixed import set_weights_from_numpy
 
 import kerasgan as kg
 from kerasgan.testing import TinyWassersteinGAN
 
 STEPS, BATCH = 50, 28
-
-
-def set_weights_from_numpy(*networks):
-    """Give every network the same weights on any backend; BatchNormalization starts as it always does."""
-    rng = np.random.default_rng(0)
-    for network in networks:
-        for variable in network.trainable_variables:
-            if len(variable.shape) > 1:
-                fan_in = np.prod(variable.shape[:-1])
-                values = rng.standard_normal(variable.shape) / np.sqrt(fan_in)
-                variable.assign(values.astype("float32"))
 
 
 def real_digits(count):
@@ -107,3 +99,8 @@ if __name__ == "__main__":
     for case, record in cases.items():
         recorded |= {f"{case}/{name}": losses for name, losses in record().items()}
     np.savez(folder / "losses.npz", **recorded)
+    recorded = {"backend": np.array(keras.backend.backend())}
+    for kind, builders in {"case": family.CASES, "control": family.CONTROLS}.items():
+        for name, build in builders.items():
+            recorded |= {f"{kind}/{name}/{part}": values for part, values in family.record(build).items()}
+    np.savez(folder / "family.npz", **recorded)
