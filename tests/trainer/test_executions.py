@@ -120,6 +120,18 @@ def test_alternating_updates_and_a_gradient_penalty_run_within_an_execution(tmp_
     assert_same_run(tmp_path / "one", tmp_path / "several")
 
 
+def with_everything(**options):
+    """Penalties in every other step, clipped weights, augmented images and an averaged generator."""
+    rest = {"penalties": {"r1": 1.0, "dragan": 1.0}, "penalty_every": 2, "weight_clip": 0.5, "critic_steps": 2}
+    return tiny_gan(**rest, augment="color,translation,cutout", ema=0.9, **options)
+
+
+def test_lazy_penalties_averages_and_augmentation_run_within_an_execution(tmp_path):
+    for name, number in (("one", 1), ("several", 4)):
+        train(tmp_path / name, with_everything, steps_per_execution=number)
+    assert_same_run(tmp_path / "one", tmp_path / "several")
+
+
 @pytest.mark.parametrize("one_hot", [True, False])
 def test_a_classifier_and_its_metrics_run_within_an_execution(tmp_path, one_hot):
     def build():

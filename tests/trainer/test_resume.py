@@ -83,6 +83,20 @@ def test_a_run_stopped_after_every_single_step_is_the_same_run(tmp_path, capsys)
     assert "goes on after  step 11, 2 epochs, 3 batches" in capsys.readouterr().out
 
 
+def test_averages_lazy_penalties_and_augmentation_go_on_as_they_were(tmp_path):
+    def build():
+        keras.utils.set_random_seed(0)
+        return tiny_gan(penalties="dragan", penalty_every=2, augment="color", ema=0.9, critic_steps=2)
+
+    whole, _ = train(tmp_path / "whole", build(), max_epochs=3)
+    with pytest.raises(kg.Interrupted):
+        train(tmp_path / "run", build(), callbacks=[SignalAtStep(7)], max_epochs=3)
+    resumed, _ = train(tmp_path / "run", build(), max_epochs=3, resume=True)
+    assert_same_state(whole, resumed)
+    assert rows(tmp_path / "whole") == rows(tmp_path / "run")
+    np.testing.assert_array_equal(whole.generate(4, seed=0), resumed.generate(4, seed=0))
+
+
 NEVER_BETTER = {"min_delta": 1e9, "monitor": "val_generator_loss", "mode": "min"}
 REMEMBERING = {
     "EarlyStopping": lambda: keras.callbacks.EarlyStopping(patience=3, restore_best_weights=True, **NEVER_BETTER),
