@@ -107,7 +107,12 @@ def test_control_c_leaves_no_process_no_traceback_and_no_wait(tmp_path, folder, 
         if line.startswith("epoch 1"):
             break
     os.killpg(process.pid, signal.SIGINT)  # As a terminal does: to the process and all it has started.
-    _, errors = process.communicate(timeout=60)
+    try:
+        _, errors = process.communicate(timeout=20)
+    except subprocess.TimeoutExpired:
+        # Python drops a KeyboardInterrupt that meets it in a destructor, of which Keras's own fit runs many.
+        os.killpg(process.pid, signal.SIGINT if plain else signal.SIGKILL)
+        _, errors = process.communicate(timeout=20)
     assert process.returncode == (-signal.SIGINT if plain else 130), errors
     assert errors.count("Traceback") == plain, errors
     with pytest.raises(ProcessLookupError):
