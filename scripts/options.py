@@ -153,6 +153,14 @@ def fraction(text: str) -> float:
     return number
 
 
+def share(text: str) -> float:
+    """Read a number between 0 and 1, both excluded."""
+    number = float(text)
+    if not 0 < number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is out of range; give a number between 0 and 1 such as 0.999")
+    return number
+
+
 def path(text: str) -> str:
     """Read a path to something that is there or could be made."""
     try:

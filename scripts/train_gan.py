@@ -13,7 +13,7 @@ from typing import Any
 import options
 
 # Options of this script that are hyperparameters of some recipes, or options of every GAN.
-OF_RECIPES = ("learning_rate", "beta_1", "dropout")
+OF_RECIPES = ("learning_rate", "generator_rate", "discriminator_rate", "beta_1", "dropout")
 OF_ALL = ("loss", "critic_steps", "penalty_every", "ema", "augment")
 
 
@@ -21,6 +21,11 @@ def main(args: options.Namespace) -> None:
     import kerasgan as kg
 
     recipe = kg.recipes.find(args.recipe)
+    # Refused before networks are built, which takes seconds.
+    if args.loss is not None:
+        kg.losses.adversarial_loss(args.loss)
+    if args.augment is not None:
+        kg.layers.DiffAugment(args.augment)
     if args.epochs is None and args.max_steps is None:
         args.epochs = recipe.epochs
     settings = settings_of(recipe, args)
@@ -36,6 +41,11 @@ def main(args: options.Namespace) -> None:
 
     batch_size = args.batch_size or recipe.batch_size
     data = kg.data.load(args.dataset, data_dir=args.data_dir, batch_size=batch_size, seed=args.seed, stream=args.stream)
+    if args.quality_every_epochs and not kg.metrics.has_feature_network(data.name, data.image_shape):
+        raise ValueError(
+            f"no feature network is known for images of {data.image_shape} called {data.name}; leave "
+            "--quality-every-epochs out."
+        )
     if recipe.conditional:
         if data.num_classes is None:
             raise ValueError(
@@ -65,6 +75,8 @@ if __name__ == "__main__":
         "r3gan, cgan, acgan or projection: the networks, and what loss, --batch-size, --epochs and the options below "
         "default to (default: %(default)s)")  # fmt: skip
     add("--learning-rate", type=options.rate, metavar="R", help="of Adam, for both players")
+    add("--generator-rate", type=options.rate, metavar="R", help="of Adam, where the recipe has two")
+    add("--discriminator-rate", type=options.rate, metavar="R", help="of Adam, where the recipe has two")
     add("--beta-1", type=options.fraction, metavar="B", help="of Adam, for both players")
     add("--dropout", type=options.fraction, metavar="P", help="share dropped in the discriminator")
     add("--latent-dim", type=options.at_most(65536), metavar="N", help="numbers in a latent")
@@ -72,7 +84,7 @@ if __name__ == "__main__":
     add("--critic-steps", type=options.at_most(1000), metavar="N", help="updates of the discriminator in a step")
     add("--penalty-every", type=options.at_most(10_000), metavar="N", help="steps from one computation of gradient "
         "penalties to the next")  # fmt: skip
-    add("--ema", type=options.fraction, metavar="D", help="draw samples from a moving average of the generator's "
+    add("--ema", type=options.share, metavar="D", help="draw samples from a moving average of the generator's "
         "weights, of which this share stays at each step")  # fmt: skip
     add("--augment", metavar="POLICY", help="change images before they are judged: color, translation, cutout, or some "
         "of them with commas")  # fmt: skip

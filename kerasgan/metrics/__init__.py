@@ -10,6 +10,7 @@ from kerasgan.metrics.features import (
     FeatureNetworkError,
     feature_network,
     feature_network_of,
+    has_feature_network,
     save_feature_network,
 )
 from kerasgan.metrics.frechet import frechet_distance
@@ -69,6 +70,7 @@ __all__ = [
     "feature_network",
     "feature_network_of",
     "frechet_distance",
+    "has_feature_network",
     "kernel_distance",
     "mode_coverage",
     "nearest_neighbours",

@@ -116,6 +116,11 @@ def feature_network(name_or_model: str | keras.Model, layer: str | None = None) 
     return FeatureNetwork(f"{model.name}/{layer}", keras.Model(model.inputs[0], both), digest_of(model))
 
 
+def has_feature_network(data_name: str | None, image_shape: tuple[int, ...]) -> bool:
+    """Whether a network that comes with kerasgan fits some data; arguments as in `feature_network_of`."""
+    return _name_for(data_name) is not None and tuple(image_shape) == (28, 28, 1)
+
+
 def feature_network_of(data_name: str | None, image_shape: tuple[int, ...]) -> FeatureNetwork:
     """Return the network that comes with kerasgan for some data.
 
@@ -126,8 +131,8 @@ def feature_network_of(data_name: str | None, image_shape: tuple[int, ...]) -> F
     Raises:
         FeatureNetworkError: There is none for these images.
     """
-    name = FEATURES_OF.get((data_name or "").replace("-", "_"))
-    if name is None or tuple(image_shape) != (28, 28, 1):
+    name = _name_for(data_name)
+    if name is None or not has_feature_network(data_name, image_shape):
         which = f"images of {tuple(image_shape)}" + (f" called {data_name}" if data_name else "")
         raise FeatureNetworkError(
             f"no feature network is known for {which}; give {' or '.join(map(repr, FEATURE_NETWORKS))} for 28x28x1 "
@@ -222,6 +227,10 @@ def as_pixels(images: Array) -> Pixels:
         return images
     pixels: Pixels = np.clip(np.rint((as_floats(images) + 1) * 127.5), 0, 255).astype(np.uint8)
     return pixels
+
+
+def _name_for(data_name: str | None) -> str | None:
+    return FEATURES_OF.get((data_name or "").replace("-", "_"))
 
 
 def _shipped(name: str) -> FeatureNetwork:

@@ -36,10 +36,11 @@ def cgan(
         Mirza and Osindero, Conditional Generative Adversarial Nets (arXiv:1411.1784); networks and optimizer of Radford
         et al. (arXiv:1511.06434), section 4.
     """
+    generator = _generator(image_shape, latent_dim, num_classes)
     height, width, channels = image_shape
     discriminator = dcgan.discriminator((height, width, channels + num_classes), dropout)
     gan = ConditionalGAN(
-        _generator(image_shape, latent_dim, num_classes),
+        generator,
         conditional.discriminator(discriminator, num_classes),
         num_classes=num_classes,
         **options,

@@ -292,6 +292,17 @@ def test_options_out_of_range_are_refused(options, complaint):
         tiny_gan(**options)
 
 
+def test_penalties_are_refused_where_layers_compute_in_float16():
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        assert tiny_gan().penalties.weights == {}
+        with pytest.raises(ValueError, match="computes in float16, which a gradient penalty overflows"):
+            tiny_gan(penalties="r1")
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
 def test_options_survive_the_config():
     options = {"penalties": {"r1": 1.0, "r2": 2.0}, "penalty_every": 4, "critic_steps": 2, "weight_clip": 0.1}
     options |= {"augment": "cutout", "ema": 0.99, "loss": "relativistic", "seed": 3}
