@@ -8,7 +8,7 @@
 Samples are held against the test images of the data, in the features of a small classifier that comes with kerasgan;
 beside each figure stands that of real images against other real images. With --stacked, modes of Stacked MNIST are
 counted instead. Into the directory of a run go quality.json and quality.png, a contact sheet; with --curves also
-quality_curves.png. Six MNIST runs, 10,000 samples each, took 46 to 82 s on 2 cores of an AMD EPYC that did other jobs too.
+quality_curves.png. Six MNIST runs, 10,000 samples each, took 46 to 82 s on 2 shared cores of an AMD EPYC.
 """
 
 import json
