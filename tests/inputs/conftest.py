@@ -9,8 +9,15 @@ import keras
 import numpy as np
 import pytest
 
+import kerasgan as kg
 from kerasgan.testing import tiny_images
 from tests.inputs import commands
+
+
+@pytest.fixture(scope="session", autouse=True)
+def started():
+    """A backend that has started: JAX compiles what the first network takes, whatever the input."""
+    kg.recipes.hinge_sngan((8, 8, 1), 8)
 
 
 @pytest.fixture
