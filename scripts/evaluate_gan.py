@@ -18,8 +18,6 @@ from typing import Any
 
 import options
 
-# By the data, the classifier whose features measure them; and the names that a run may name data by.
-FEATURES_OF = {"digits": "mnist", "mnist": "mnist", "fashion_mnist": "fashion_mnist", "stacked_mnist": "mnist"}
 SHOWN, SHOWN_CLASSES, STEPS = 64, 20, 17  # On the contact sheet, which takes as many as it has room for.
 
 
@@ -98,8 +96,12 @@ def of_run(run_dir: Path, args: options.Namespace) -> tuple[Any, Any, dict[str, 
     if not isinstance(gan, kg.GAN):
         raise ValueError(f"{run_dir} is the run of a {type(gan).__name__}, not of a GAN; name one of train_gan.py.")
     name = str(json.loads((run_dir / "config.json").read_bytes())["data"].get("name"))
-    if args.dataset is None and name not in FEATURES_OF:  # a run of others shall not lead to any place on this machine
-        raise ValueError(f"the data of {run_dir} are none of {', '.join(FEATURES_OF)}; say where with --dataset.")
+    if (
+        args.dataset is None and name not in kg.metrics.FEATURES_OF
+    ):  # a run of others shall not lead to any place on this machine
+        raise ValueError(
+            f"the data of {run_dir} are none of {', '.join(kg.metrics.FEATURES_OF)}; say where with --dataset."
+        )
     return gan, (lambda count: drawn(gan, count, args.seed)), {"dataset": name, "step": gan.global_step}
 
 
@@ -143,7 +145,7 @@ def measuring_network(dataset: str, args: options.Namespace) -> "Any":
     """Return the network that the figures are taken with."""
     import kerasgan as kg
 
-    named = args.features or FEATURES_OF.get(dataset.replace("-", "_"))
+    named = args.features or kg.metrics.FEATURES_OF.get(dataset.replace("-", "_"))
     if named is None:
         names = ", ".join(kg.metrics.FEATURE_NETWORKS)
         options.fail(2, f"no feature network is known for {dataset}; name one with --features: {names}, or FILE.keras.")

@@ -6,6 +6,7 @@ from kerasgan.metrics.contact_sheet import draw_contact_sheet
 from kerasgan.metrics.curves import draw_curves
 from kerasgan.metrics.features import (
     FEATURE_NETWORKS,
+    FEATURES_OF,
     FeatureNetwork,
     FeatureNetworkError,
     feature_network,
@@ -39,6 +40,7 @@ from kerasgan.metrics.trials import Trial, draw_trials
 from kerasgan.metrics.yardstick import QUICK_MEASURES, Yardstick, yardstick
 
 __all__ = [
+    "FEATURES_OF",
     "FEATURE_NETWORKS",
     "QUICK_MEASURES",
     "STACKED_MODES",

@@ -17,8 +17,8 @@ from kerasgan.networks import featurenet
 
 WEIGHTS = Path(__file__).parent / "weights"
 FEATURE_NETWORKS = ("mnist", "fashion_mnist")
-# By the name of the data, the one that measures them.
-FEATURES_OF = {"digits": "mnist", "mnist": "mnist", "fashion_mnist": "fashion_mnist"}
+# By the name of the data, the one that measures them; of stacked_mnist, each channel.
+FEATURES_OF = {"digits": "mnist", "mnist": "mnist", "fashion_mnist": "fashion_mnist", "stacked_mnist": "mnist"}
 _BLOCK = 8192  # Images that are floats at a time: 26 MB of 28x28.
 
 Array = npt.NDArray[Any]
