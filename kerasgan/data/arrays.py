@@ -15,7 +15,7 @@ class Arrays(NamedTuple):
     """Images and labels as a source holds them.
 
     Attributes:
-        images: `(count, height, width[, channels])`; an array, or the `PictureFiles` of a folder.
+        images: `(count, height, width[, channels])`; an array, or `StoredImages`.
         labels: `(count,)`, or None when the source has none.
         test_images: A test split that the source ships, or None.
         test_labels: Its labels, or None.

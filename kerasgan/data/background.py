@@ -3,7 +3,8 @@
 import numpy as np
 
 from kerasgan.data.arrays import Floats, Pixels
-from kerasgan.data.picture_files import PictureFiles, in_threads
+from kerasgan.data.stored import StoredImages
+from kerasgan.data.threads import in_threads
 
 DARK_BELOW, LIGHT_ABOVE = 64, 191  # A quarter of the grey values at either end.
 _AGREEING = 0.9  # Some pictures reach over their own border: a wide shirt, a digit written too large.
@@ -24,7 +25,7 @@ def border_colours(images: Pixels) -> Floats:
     return np.median(border, axis=1).astype(np.float32)
 
 
-def background_of(images: Pixels | PictureFiles) -> str | None:
+def background_of(images: Pixels | StoredImages) -> str | None:
     """Judge what the images of a data set lie on.
 
     Args:

@@ -12,7 +12,7 @@ from kerasgan.data.errors import DataError
 from kerasgan.data.images import as_images, as_uint8, normalize
 from kerasgan.data.labels import as_labels
 from kerasgan.data.options import whole_number
-from kerasgan.data.picture_files import PictureFiles
+from kerasgan.data.stored import StoredImages
 
 
 class Batches(keras.utils.PyDataset):
@@ -43,7 +43,7 @@ class Batches(keras.utils.PyDataset):
 
     def __init__(
         self,
-        images: npt.ArrayLike | PictureFiles,
+        images: npt.ArrayLike | StoredImages,
         labels: npt.ArrayLike | None = None,
         batch_size: int = 128,
         seed: int = 0,
@@ -53,8 +53,8 @@ class Batches(keras.utils.PyDataset):
         drop_remainder: bool = False,
     ) -> None:
         super().__init__()
-        self._images: Pixels | PictureFiles
-        self._images = images if isinstance(images, PictureFiles) else as_uint8(as_images(images, "images"), "images")
+        self._images: Pixels | StoredImages
+        self._images = images if isinstance(images, StoredImages) else as_uint8(as_images(images, "images"), "images")
         self._labels: Labels | None = None
         if labels is not None:
             self._labels = as_labels(labels, len(self._images), "labels", num_classes=num_classes)
@@ -71,6 +71,8 @@ class Batches(keras.utils.PyDataset):
         self.reshuffles = 0
         self._limit: int | None = None
         self._skipped = 0
+        self._share = (0, 1)  # of every batch: which part, counted from 0, of how many
+        self._evenly = True
         self._order: tuple[tuple[int, int], npt.NDArray[np.int64]] | None = None
         self._adapter_is_new = False
         if len(self) == 0:
@@ -80,7 +82,7 @@ class Batches(keras.utils.PyDataset):
             )
 
     @property
-    def images(self) -> Pixels | PictureFiles:
+    def images(self) -> Pixels | StoredImages:
         """All images, `(num_examples, height, width, channels)`, uint8, in their own order; on the disk if streamed."""
         return self._images
 
@@ -104,8 +106,10 @@ class Batches(keras.utils.PyDataset):
     @property
     def order(self) -> npt.NDArray[np.int64]:
         """Places in `images` of what the present epoch shows, batch after batch, `(examples in the epoch,)`."""
-        first = self._skipped * self.batch_size
-        return self._positions()[first : first + len(self) * self.batch_size]
+        positions, first = self._positions(), self._skipped
+        if self._share[1] == 1:
+            return positions[first * self.batch_size : (first + len(self)) * self.batch_size]
+        return np.concatenate([self._batch(positions, number) for number in range(first, first + len(self))])
 
     def __len__(self) -> int:
         return self.num_batches
@@ -127,7 +131,7 @@ class Batches(keras.utils.PyDataset):
         if not 0 <= number < len(self):
             raise IndexError(f"batch {index} of {len(self)}; choose an index from 0 to {len(self) - 1}.")
         number += self._skipped
-        chosen = self._positions()[number * self.batch_size : (number + 1) * self.batch_size]
+        chosen = self._batch(self._positions(), number)
         images = normalize(self._pixels(number, chosen))
         if self._labels is None:
             return (images,)
@@ -171,6 +175,33 @@ class Batches(keras.utils.PyDataset):
         view._skipped = self._skipped + count
         return view
 
+    def share(self, index: int, count: int, *, evenly: bool = True) -> Self:
+        """Make a view of one part of every batch, for one of several processes: the parts together are the batches.
+
+        Args:
+            index: Which part, from 0.
+            count: Into how many the rows of a batch go, in their order.
+            evenly: Whether a last batch that cannot be divided evenly is the same in all parts, whole. Otherwise parts
+                differ by one row at most, and may be empty.
+
+        Returns:
+            A copy, at the same epoch. Its `batch_size` is still that of the whole batches.
+
+        Raises:
+            DataError: `count` does not divide `batch_size` and it shall be divided evenly, or `index` is out of range.
+        """
+        if not 0 <= index < count:
+            raise DataError(f"index is {index}; of {count} parts 0 to {count - 1} can be chosen.")
+        view = copy.copy(self)
+        view._share = (self._share[0] * count + index, self._share[1] * count)
+        view._evenly = evenly
+        if evenly and self.batch_size % view._share[1]:
+            raise DataError(
+                f"batch_size is {self.batch_size}, which does not go into {view._share[1]} equal parts; choose a "
+                f"multiple of {view._share[1]}."
+            )
+        return view
+
     def unshuffled(self) -> Self:
         """Make a view of the same images in their own order, the same in every epoch."""
         view = copy.copy(self)
@@ -198,6 +229,14 @@ class Batches(keras.utils.PyDataset):
     def _pixels(self, number: int, chosen: npt.NDArray[np.int64]) -> Pixels:
         """Return the images of batch `number` of the whole epoch, which are those at `chosen`."""
         return self._images[chosen]
+
+    def _batch(self, positions: npt.NDArray[np.int64], number: int) -> npt.NDArray[np.int64]:
+        """Return of all positions those of batch `number` of the whole epoch, or of this view's share of it."""
+        chosen = positions[number * self.batch_size : (number + 1) * self.batch_size]
+        index, count = self._share
+        if self._evenly and len(chosen) % count:
+            return chosen
+        return chosen[index * len(chosen) // count : (index + 1) * len(chosen) // count]
 
     def _positions(self) -> npt.NDArray[np.int64]:
         wanted, cached = (self.epoch, self.reshuffles), self._order

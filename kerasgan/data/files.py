@@ -1,5 +1,6 @@
 """Look at a path before opening it: only regular files, only folders that can be read."""
 
+import math
 import os
 import stat
 from pathlib import Path
@@ -57,6 +58,25 @@ def refuse_bomb(where: Path | str, packed: int, unpacked: int) -> None:
         raise DataError(
             f"{where}: would unpack to {unpacked:,} bytes, {unpacked // packed:,} times what is there, as no images "
             "do; if they are sound, save them uncompressed."
+        )
+
+
+def refuse_more_than_memory(where: Path, shape: tuple[int, ...]) -> None:
+    """Refuse what this machine could only read by swapping.
+
+    Args:
+        where: The file or folder that an error names.
+        shape: Of all images as one array, the number of them first; a value takes a byte.
+
+    Raises:
+        DataError: They take more than the whole memory of this machine.
+    """
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    needed = math.prod(shape)
+    if needed > memory:
+        raise DataError(
+            f"{where}: its {shape[0]:,} images take {needed / 2**30:,.0f} GiB once decoded, and this "
+            f"machine has {memory / 2**30:,.0f}; leave them on the disk with stream=True (--stream)."
         )
 
 

@@ -18,7 +18,7 @@ from kerasgan.data.figure import draw_examples
 from kerasgan.data.images import as_images, as_uint8
 from kerasgan.data.labels import MAX_CLASSES, as_labels
 from kerasgan.data.options import hold_out, whole_number
-from kerasgan.data.picture_files import PictureFiles
+from kerasgan.data.stored import StoredImages
 from kerasgan.data.stream import StreamedBatches
 from kerasgan.data.summary import summarize
 
@@ -26,12 +26,12 @@ from kerasgan.data.summary import summarize
 class DataModule:
     """Images and labels, split and ready to train on.
 
-    Images stay in memory as uint8, or on the disk as `PictureFiles`, and become float32 in [-1, 1] batch by batch.
+    Images stay in memory as uint8, or on the disk as `StoredImages`, and become float32 in [-1, 1] batch by batch.
 
     Args:
         images: `(count, height, width[, channels])`, 1 or 3 channels. Integers in 0..255, or floats in
             [0, 1], [-1, 1] or [0, 255] (`kerasgan.data.images.as_uint8` says how it tells), kept to 8 bits.
-            Not copied if uint8. Or `kerasgan.data.picture_files.PictureFiles`, then all splits are streamed.
+            Not copied if uint8. Or `kerasgan.data.stored.StoredImages`, then all splits are streamed.
         labels: `(count,)`, integers from 0; None for images alone.
         test: `(images, labels)` of a test split, of the same image shape; labels None if `labels` is.
         name: For titles and errors.
@@ -56,7 +56,7 @@ class DataModule:
 
     def __init__(
         self,
-        images: npt.ArrayLike | PictureFiles,
+        images: npt.ArrayLike | StoredImages,
         labels: npt.ArrayLike | None = None,
         *,
         test: tuple[npt.ArrayLike, npt.ArrayLike | None] | None = None,
@@ -71,8 +71,10 @@ class DataModule:
         self.name = name
         self.batch_size = whole_number(batch_size, "batch_size", least=1)
         self.seed = whole_number(seed, "seed", least=0)
-        pixels: Pixels | PictureFiles
-        if isinstance(images, PictureFiles):
+        pixels: Pixels | StoredImages
+        if isinstance(images, StoredImages):
+            if test is not None:
+                raise DataError(f"{name}: a test split cannot be given to images on the disk; make a DataModule of it.")
             pixels, test_pixels = images, None
         else:
             pixels, test_pixels = _matching_images(images, None if test is None else test[0], name)
@@ -89,10 +91,10 @@ class DataModule:
                 "class), or leave one_hot out."
             )
 
-        def batches(images: Pixels | PictureFiles, labels: Labels | None, *, training: bool) -> Batches:
+        def batches(images: Pixels | StoredImages, labels: Labels | None, *, training: bool) -> Batches:
             options: dict[str, Any] = {"batch_size": batch_size, "seed": seed, "shuffle": training, "one_hot": one_hot}
             options |= {"num_classes": self.num_classes, "drop_remainder": drop_remainder and training}
-            if isinstance(images, PictureFiles):
+            if isinstance(images, StoredImages):
                 return StreamedBatches(images, labels, **options)
             return Batches(images, labels, **options)
 
@@ -148,7 +150,7 @@ class DataModule:
             digest = hashlib.sha256()
             for name, batches in self.splits.items():
                 for array in (batches.images, batches.labels):
-                    if isinstance(array, PictureFiles):
+                    if isinstance(array, StoredImages):
                         digest.update(f"{name} files {array.shape};".encode() + array.digest())
                         continue
                     # Shapes count too: the same bytes may be 28x28 or 14x56.
@@ -164,8 +166,8 @@ class DataModule:
         return f"DataModule({self.name!r}, {shape}, {counts})"
 
 
-def _part(images: Pixels | PictureFiles, positions: npt.NDArray[np.int64]) -> Pixels | PictureFiles:
-    return images.select(positions) if isinstance(images, PictureFiles) else images[positions]
+def _part(images: Pixels | StoredImages, positions: npt.NDArray[np.int64]) -> Pixels | StoredImages:
+    return images.select(positions) if isinstance(images, StoredImages) else images[positions]
 
 
 def _matching_images(

@@ -1,7 +1,5 @@
 """Image files to one array: every header is checked before any pixel is decoded."""
 
-import math
-import os
 import re
 import struct
 import warnings
@@ -15,7 +13,8 @@ import numpy as np
 
 from kerasgan.data.arrays import Pixels
 from kerasgan.data.errors import DataError
-from kerasgan.data.files import regular_file
+from kerasgan.data.files import refuse_more_than_memory, regular_file
+from kerasgan.data.threads import in_threads
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -45,7 +44,7 @@ def read_pictures(paths: Sequence[Path]) -> Pixels:
             machine has memory.
     """
     shape = check_headers(paths)
-    _refuse_more_than_memory(paths, shape)
+    refuse_more_than_memory(paths[0].parent, (len(paths), *shape))
     pixels = np.empty((len(paths), *shape), np.uint8)
     with _pillow_is_quiet():
         for slot, path in zip(pixels, paths, strict=True):
@@ -65,7 +64,9 @@ def check_headers(paths: Sequence[Path]) -> tuple[int, int, int]:
     Raises:
         DataError: A file that `check_header` refuses, or of another size than the first.
     """
-    sizes, colours = zip(*(check_header(path) for path in paths), strict=True)
+    with _pillow_is_quiet():
+        blocks = in_threads(lambda block: [_header(paths[number]) for number in block], len(paths))
+    sizes, colours = zip(*(header for block in blocks for header in block), strict=True)
     for path, size in zip(paths, sizes, strict=True):
         if size != sizes[0]:
             raise DataError(
@@ -88,9 +89,8 @@ def check_header(path: Path) -> tuple[tuple[int, int], bool]:
     Raises:
         DataError: Not a regular file, not a known image, too large, animated, or of more than 8 bits a channel.
     """
-    regular_file(path)
-    with open_picture(path) as image:
-        return _checked(path, image)
+    with _pillow_is_quiet():
+        return _header(path)
 
 
 def decode(path: Path, shape: tuple[int, int, int]) -> Pixels:
@@ -123,6 +123,12 @@ def decode(path: Path, shape: tuple[int, int, int]) -> Pixels:
         return np.asarray(image.convert("L" if channels == 1 else "RGB")).reshape(shape)
 
 
+def _header(path: Path) -> tuple[tuple[int, int], bool]:
+    regular_file(path)
+    with _opened(path) as image:
+        return _checked(path, image)
+
+
 def _checked(path: Path, image: "Image.Image") -> tuple[tuple[int, int], bool]:
     width, height = image.size
     if width * height > MAX_PIXELS:
@@ -134,16 +140,6 @@ def _checked(path: Path, image: "Image.Image") -> tuple[tuple[int, int], bool]:
         raise DataError(f"{path}: has pixels of mode {image.mode}; save it as 8-bit grey or RGB.")
     # A palette may hold greys only; to know, one would have to decode, so it counts as colour.
     return image.size, image.mode not in (*_GREY, "LA")
-
-
-def _refuse_more_than_memory(paths: Sequence[Path], shape: tuple[int, int, int]) -> None:
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    needed = len(paths) * math.prod(shape)
-    if needed > memory:
-        raise DataError(
-            f"{paths[0].parent}: its {len(paths):,} images take {needed / 2**30:,.0f} GiB once decoded, and this "
-            f"machine has {memory / 2**30:,.0f}; leave them on the disk with stream=True (--stream)."
-        )
 
 
 def may_be_transparent(image: "Image.Image") -> bool:

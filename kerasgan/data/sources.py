@@ -11,6 +11,8 @@ from kerasgan.data.folder import read_image_folder
 from kerasgan.data.idx_folder import holds_idx, read_idx_folder
 from kerasgan.data.module import DataModule
 from kerasgan.data.npz import read_npz
+from kerasgan.data.npz_shards import npz_shards_in, read_npz_shards
+from kerasgan.data.record_shards import holds_records, read_record_shards
 from kerasgan.data.stacked import stack
 from kerasgan.data.stream import require_grain
 
@@ -49,7 +51,8 @@ def load(
     Args:
         name_or_path: `"digits"`, `"mnist"`, `"fashion_mnist"`, or `"stacked_mnist"`, 128,000 triples of digits in the
             channels of an image, made of the files of `mnist`; or the path of an `.npz` file, of a folder of
-            IDX files or of a folder of images. A string that is a known name is that name, so write
+            IDX files, of a folder of images, or of a folder of shards: files that `write_shards` made, or several
+            `.npz` that follow each other. A string that is a known name is that name, so write
             `"./mnist"` for a folder called so.
         data_dir: Where the IDX files of `mnist` and `fashion_mnist` lie: in this folder, or in its sub-folder
             of that name, which goes first. Without it `KERASGAN_DATA_DIR` is looked at in the same way; with
@@ -59,8 +62,8 @@ def load(
         seed: Fixes that choice and the order of every epoch.
         one_hot: Whether batches carry one-hot labels instead of integers.
         drop_remainder: Whether training leaves out the last, smaller batch, so that shapes never change.
-        stream: Whether to leave a folder of images on the disk and decode each batch just before its turn: the same
-            batches, bit for bit, in a few batches' memory. Needs `grain`.
+        stream: Whether to leave a folder of images or shards on the disk and read each batch just before its turn: the
+            same batches, bit for bit, in a few batches' memory. Needs `grain`.
 
     Returns:
         The data, in memory or streamed.
@@ -90,10 +93,10 @@ def _read(
     name_or_path: str | os.PathLike[str], data_dir: str | os.PathLike[str] | None, stream: bool
 ) -> tuple[str, Arrays]:
     known = name_or_path.replace("-", "_") if isinstance(name_or_path, str) else None
-    if stream and (known in KNOWN_NAMES or not _is_image_folder(_located(name_or_path))):
+    if stream and (known in KNOWN_NAMES or not _can_be_streamed(_located(name_or_path))):
         raise DataError(
-            f"{os.fspath(name_or_path) or 'an empty name'}: cannot be streamed, as it is no folder of images; leave "
-            "stream (--stream) out, and it is read into memory."
+            f"{os.fspath(name_or_path) or 'an empty name'}: cannot be streamed, as it is no folder of images or "
+            "shards; leave stream (--stream) out, and it is read into memory."
         )
     if known == "digits":
         return known, read_digits()
@@ -108,18 +111,28 @@ def _read(
     if not is_utf8(path.name):
         raise DataError(f"{shown}: its name is not UTF-8; rename it, for it is the name of the data.")
     if is_folder and shown:
-        return path.name, read_idx_folder(path) if holds_idx(path) else read_image_folder(path, stream=stream)
+        return path.name, _read_folder(path, stream)
     if exists and path.suffix == ".npz":
         return path.stem, read_npz(path)
     what = "is not an .npz file or a folder" if exists else "is neither a known name nor a path"
     raise DataError(
         f"{shown or 'an empty name'}: {what}; known names: {', '.join(KNOWN_NAMES)}; "
-        "paths: an .npz file, a folder of IDX files, a folder of images."
+        "paths: an .npz file, a folder of IDX files, of images or of shards."
     )
 
 
-def _is_image_folder(path: Path) -> bool:
+def _can_be_streamed(path: Path) -> bool:
     return path.is_dir() and not holds_idx(path)
+
+
+def _read_folder(folder: Path, stream: bool) -> Arrays:
+    if holds_idx(folder):
+        return read_idx_folder(folder)
+    if holds_records(folder):
+        return read_record_shards(folder, stream=stream)
+    if shards := npz_shards_in(folder):
+        return read_npz_shards(folder, shards, stream=stream)
+    return read_image_folder(folder, stream=stream)
 
 
 def _read_named(name: str, data_dir: str | os.PathLike[str] | None) -> Arrays:

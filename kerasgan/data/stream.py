@@ -16,14 +16,15 @@ import numpy.typing as npt
 from kerasgan.data.arrays import Pixels
 from kerasgan.data.batches import Batches
 from kerasgan.data.errors import DataError
-from kerasgan.data.picture_files import PictureFiles, usable_cores
+from kerasgan.data.stored import StoredImages
+from kerasgan.data.threads import usable_cores
 
 _MEMORY = 2**27  # Bytes of decoded images that wait for their turn, unless two batches take more.
 _ENDLESS = 2**62  # An epoch has an end, the row of epochs has none.
 
 
 class StreamedBatches(Batches):
-    """`Batches` of `PictureFiles`: the same batches, bit for bit, without all images in memory.
+    """`Batches` of `StoredImages`: the same batches, bit for bit, without all images in memory.
 
     `grain` decodes ahead of what is asked for, in threads of this process, across the ends of epochs too. A
     batch that is asked for out of turn, as on resuming, is begun with; what lies before it is not decoded.
@@ -36,7 +37,7 @@ class StreamedBatches(Batches):
         DataError: As of `Batches`; or `grain` is not installed.
     """
 
-    def __init__(self, images: PictureFiles, labels: npt.ArrayLike | None = None, **options: Any) -> None:
+    def __init__(self, images: StoredImages, labels: npt.ArrayLike | None = None, **options: Any) -> None:
         require_grain()
         super().__init__(images, labels, **options)
         self.failures: list[DataError] = []
@@ -68,10 +69,9 @@ class _Row:
 
     def __getitem__(self, index: int) -> Pixels | DataError:
         epoch, number = divmod(self._first + index, len(self._batches))
-        size = self._batches.batch_size
-        start = (number + self._batches._skipped) * size
+        chosen = self._batches._batch(self._order_of(epoch), number + self._batches._skipped)
         try:
-            return self._batches.images[self._order_of(epoch)[start : start + size]]
+            return self._batches.images[chosen]
         except DataError as error:
             return error  # Raised in its turn. Of one that is raised here, grain would make several lines.
 
@@ -92,7 +92,7 @@ class _Reader:
 
     def read(self, batches: Batches, wanted: int) -> Pixels:
         order = (batches.seed, batches.reshuffles, batches.shuffle)
-        options = (*order, batches.batch_size, len(batches), batches._skipped)
+        options = (*order, batches.batch_size, len(batches), batches._skipped, batches._share, batches._evenly)
         with self._lock:
             if options != self._options:
                 self.close()

@@ -199,6 +199,46 @@ def test_a_view_that_skips_goes_on_with_the_very_next_batch():
         whole.skipping(5)
 
 
+def test_parts_put_together_are_the_batches_of_the_whole(numbered):
+    labels = np.arange(23) % 3
+    whole = Batches(numbered, labels, batch_size=6, seed=3, shuffle=True, one_hot=True, drop_remainder=True)
+    for view in (whole, whole.skipping(1), whole.limited(2)):
+        parts = [view.share(index, 3) for index in range(3)]
+        for epoch in (0, 5):
+            for batches in (view, *parts):
+                batches.epoch = epoch
+            assert [len(part) for part in parts] == [len(view)] * 3
+            for index in range(len(view)):
+                for side in (0, 1):
+                    joined = np.concatenate([part[index][side] for part in parts])
+                    np.testing.assert_array_equal(joined, view[index][side])
+            joined = np.concatenate([np.reshape(part.order, (-1, 2)) for part in parts], axis=1)
+            np.testing.assert_array_equal(joined.ravel(), view.order)
+
+
+def test_a_last_batch_that_cannot_be_divided_is_whole_in_every_part(numbered):
+    whole = Batches(numbered, batch_size=4)  # 5 batches of 4, and one of 3
+    for index in range(2):
+        part = whole.share(index, 2)
+        assert [len(values(batch)) for batch in part] == [2] * 5 + [3]
+        assert values(part[5]) == values(whole[5])
+        assert part.order.tolist() == order(part)
+
+
+def test_a_part_of_a_part_is_a_smaller_one(numbered):
+    whole = Batches(numbered, batch_size=12, seed=3, shuffle=True)
+    assert order(whole.share(1, 2).share(1, 3)) == order(whole.share(4, 6))
+
+
+@pytest.mark.parametrize(
+    ("index", "count", "said"),
+    [(2, 2, "index is 2; of 2 parts 0 to 1"), (0, 4, "batch_size is 6, which does not go into 4 equal parts")],
+)
+def test_parts_that_cannot_be_are_refused(numbered, index, count, said):
+    with pytest.raises(DataError, match=said):
+        Batches(numbered, batch_size=6).share(index, count)
+
+
 def test_an_unshuffled_view_keeps_the_order_of_the_images_in_every_epoch():
     images = np.arange(10 * 16, dtype="uint8").reshape(10, 4, 4)
     shuffled = Batches(images, batch_size=10, seed=3, shuffle=True)
@@ -222,3 +262,17 @@ def test_a_reshuffle_gives_every_epoch_another_order_and_none_the_old_one():
     assert order(1, 2) == order(1, 2)
     assert order(1, 0) == tuple(np.random.default_rng([3, 1]).permutation(64))
     assert order(1, 2, shuffle=False) == tuple(range(64))
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_uneven_shares_of_any_batch_put_together_are_the_batch(count):
+    whole = Batches(np.arange(9, dtype="uint8").reshape(9, 1, 1, 1), np.arange(9), batch_size=4, shuffle=True)
+    shares = [whole.share(index, count, evenly=False) for index in range(count)]
+    for number in range(len(whole)):
+        parts = [share[number] for share in shares]
+        sizes = [len(images) for images, _ in parts]
+        assert max(sizes) - min(sizes) <= 1
+        for together, of_whole in zip(zip(*parts, strict=True), whole[number], strict=True):
+            assert np.array_equal(np.concatenate(together), of_whole)
+    # The control: an even share of the last batch, of one image, is all of it.
+    assert [len(whole.share(index, 2)[2][0]) for index in range(2)] == [1, 1]

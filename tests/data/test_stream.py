@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerasgan.data import DataError, load
+from kerasgan.data import DataError, DataModule, load
 from kerasgan.data import picture_files as picture_files_module
 from kerasgan.data import stream as stream_module
 from kerasgan.data.background import background_of
@@ -97,7 +97,7 @@ def test_a_flat_folder_is_streamed_without_labels(folder):
     assert_same(in_memory.train, streamed.train)
 
 
-@pytest.mark.parametrize("view", ["limited", "skipping", "unshuffled", "both", "reshuffled", "later"])
+@pytest.mark.parametrize("view", ["limited", "skipping", "unshuffled", "both", "shared", "reshuffled", "later"])
 def test_views_are_those_of_the_batches_in_memory(folder, view):
     one, other = (data.train for data in both(folder))
     for batches in (one, other):
@@ -109,6 +109,7 @@ def test_views_are_those_of_the_batches_in_memory(folder, view):
         "skipping": lambda batches: batches.skipping(4),
         "unshuffled": lambda batches: batches.unshuffled(),
         "both": lambda batches: batches.limited(5).skipping(2),
+        "shared": lambda batches: batches.share(1, 2),
     }
     for _ in range(2):
         assert_same(*(views.get(view, lambda batches: batches)(batches) for batches in (one, other)))
@@ -271,12 +272,18 @@ def test_headers_are_checked_before_training(folder):
         load(folder, stream=True)
 
 
-def test_only_folders_of_images_are_streamed(folder, tmp_path, write_idx_folder):
+def test_only_folders_of_images_or_shards_are_streamed(folder, tmp_path, write_idx_folder):
     np.savez(tmp_path / "some.npz", images=np.zeros((4, 8, 8), np.uint8))
     write_idx_folder(tmp_path / "idx")
     for name in ("digits", "mnist", tmp_path / "some.npz", tmp_path / "idx", "nowhere"):
-        with pytest.raises(DataError, match="cannot be streamed, as it is no folder of images; leave stream"):
+        with pytest.raises(DataError, match="cannot be streamed, as it is no folder of images or shards; leave stream"):
             load(name, stream=True)
+
+
+def test_a_test_split_beside_images_on_the_disk_is_refused(folder):
+    data = load(folder, stream=True, batch_size=4)
+    with pytest.raises(DataError, match="a test split cannot be given to images on the disk"):
+        DataModule(data.train.images, data.train.labels, test=(np.zeros((1, 8, 8)), [0]))
 
 
 def test_without_grain_the_remedy_is_named(folder, monkeypatch):

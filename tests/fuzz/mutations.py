@@ -109,7 +109,8 @@ def mutated_json(draw: st.DrawFn, sound: Any) -> Any:
                     holder[key]
                 )
         elif kind == "add" and isinstance(holder[key], dict):
-            holder[key][draw(st.sampled_from(["config", "x", "", "module", "dtype"]))] = draw(st.sampled_from(VALUES))
+            name = draw(st.sampled_from(["config", "x", "", "module", "dtype"]))
+            holder[key][name] = copy.deepcopy(draw(st.sampled_from(VALUES)))
         else:
             holder[key] = copy.deepcopy(draw(st.sampled_from(VALUES)))
     return root[0]

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import json
 import os
 import struct
 import zipfile
@@ -13,7 +14,7 @@ from PIL import Image
 
 import kerasgan as kg
 from kerasgan.data.idx import read_idx
-from tests.fuzz.mutations import fuzz, mutated
+from tests.fuzz.mutations import fuzz, mutated, mutated_json
 from tests.inputs import commands
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (4, 6, 5), np.uint8)
@@ -127,6 +128,44 @@ def test_image_folder(tmp_path):
     contents = kinds.flatmap(lambda ending: st.tuples(st.just(ending), mutated(*PICTURES[ending]) | mutated(*every)))
     made = st.builds(lambda name, content: (name, *content), NAMES | st.just("cat"), contents)
     assert fuzz(made, check, examples=200)
+
+
+def damaged_shards(folder, content, sound, names):
+    """Put content into each of the files in turn, and read what there is; the files are sound again afterwards."""
+    name = names.pop(0)
+    names.append(name)
+    (folder / name).write_bytes(content)
+    data = refused_or_read(kg.data.load, folder, batch_size=1, stream=True)
+    pixels = None if data is None else refused_or_read(data.train.images.__getitem__, np.arange(len(data.train.images)))
+    assert pixels is None or pixels.dtype == np.uint8
+    (folder / name).write_bytes(sound[name])
+    return pixels
+
+
+def test_npz_shards(tmp_path, frugal):
+    names = ["a.npz", "b.npz"]
+    sound = {name: saved(np.savez, images=PIXELS, labels=np.arange(4)) for name in names}
+    for name in names:
+        (tmp_path / name).write_bytes(sound[name])
+    inside = st.builds(archive, mutated(saved(np.save, arr=PIXELS)), st.just(zipfile.ZIP_STORED))
+    made = mutated(sound["a.npz"], saved(np.savez_compressed, images=PIXELS, labels=np.arange(4))) | inside
+    assert fuzz(made, lambda content: damaged_shards(tmp_path, content, sound, names), examples=300)
+    assert len(damaged_shards(tmp_path, sound["a.npz"], sound, ["a.npz"])) == 8
+
+
+def test_record_shards(tmp_path, frugal):
+    folder = kg.data.write_shards(tmp_path / "shards", PIXELS, np.arange(4), images_per_shard=2)
+    names = [path.name for path in sorted(folder.glob("*.array_record"))]
+    sound = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert fuzz(
+        mutated(*(sound[name] for name in names)),
+        lambda content: damaged_shards(folder, content, sound, names),
+        examples=200,
+    )
+    index = json.loads(sound["index.json"])
+    indices = mutated(sound["index.json"]) | mutated_json(index).map(lambda made: json.dumps(made).encode())
+    assert fuzz(indices, lambda content: damaged_shards(folder, content, sound, ["index.json"]), examples=400)
+    np.testing.assert_array_equal(damaged_shards(folder, sound["index.json"], sound, ["index.json"])[..., 0], PIXELS)
 
 
 def test_the_sound_files_are_read(tmp_path):

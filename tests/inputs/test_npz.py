@@ -107,12 +107,11 @@ def test_the_bomb_is_one():
         assert len(archive.read("images.npy")) > 1000 * archive.infolist()[0].compress_size
 
 
-@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
-def test_sound_arrays_are_trained_on(here, accepted, images, labels, save):
-    save(here / "good.npz", images=images, labels=labels)
+def test_sound_arrays_are_trained_on(here, accepted, images, labels):
+    np.savez(here / "good.npz", images=images, labels=labels)
     assert "8 x 8 x 1, 10 classes" in accepted("train_classifier.py", "--dataset", "good.npz", *SMALL)
 
 
-def test_black_images_of_harmless_size_are_no_bomb(here, accepted, labels):
+def test_compressed_black_images_of_harmless_size_are_no_bomb(here, accepted, labels):
     np.savez_compressed(here / "black.npz", images=PIXELS, labels=labels)
-    accepted("train_classifier.py", "--dataset", "black.npz", *SMALL)
+    assert "8 x 8 x 1, 10 classes" in accepted("train_classifier.py", "--dataset", "black.npz", *SMALL)

@@ -15,17 +15,17 @@ def folder(tmp_path):
     return tmp_path / "pictures"
 
 
-def test_a_classifier_trains_on_a_streamed_folder_without_a_word_on_stderr(script, folder):
-    small = ["--dataset", folder, "--batch-size", "4", "--val-size", "4", "--fast-dev-run"]
+def test_a_classifier_trains_on_a_streamed_folder_without_a_word_on_stderr(script, here, folder):
+    small = ["--model", "dense", "--dataset", folder, "--batch-size", "4", "--val-size", "4", "--fast-dev-run"]
     streamed = script("train_classifier.py", "--stream", *small)
     assert (streamed.returncode, streamed.stderr) == (0, "")
     assert "pixels on the disk" in streamed.stdout
     # The control: without the option they are read.
-    in_memory = script("train_classifier.py", *small)
+    in_memory = here("train_classifier.py", *small)
     assert in_memory.returncode == 0 and "pixels 0..255 in memory" in in_memory.stdout
 
 
-def test_what_cannot_be_streamed_is_said_in_one_line(script):
-    finished = script("train_gan.py", "--stream")
+def test_what_cannot_be_streamed_is_said_in_one_line(here):
+    finished = here("train_gan.py", "--stream")
     assert finished.returncode == 2 and finished.stderr.count("\n") == 1
     assert finished.stderr.startswith("error: digits: cannot be streamed, as it is no folder of images")

@@ -1,5 +1,6 @@
 """A run on images streamed from the disk is the run on the same images in memory."""
 
+import json
 import os
 import signal
 import subprocess
@@ -44,6 +45,55 @@ def test_a_streamed_run_stopped_in_mid_epoch_and_resumed_is_the_run_in_memory(tm
         train(tmp_path / "cut", folder, max_steps=step, resume=step > 2)
     cut, _ = train(tmp_path / "cut", folder, max_epochs=3, resume=True)
     assert_same_state(whole, cut)
+
+
+@pytest.fixture(params=["npz", "records"])
+def shards(request, tmp_path, folder):
+    """The same images in three files."""
+    images = kg.data.load(folder, batch_size=8).train.images
+    path = tmp_path / request.param
+    if request.param == "records":
+        return kg.data.write_shards(path, images, images_per_shard=15)
+    path.mkdir()
+    for number, part in enumerate(np.split(images, [15, 30])):
+        np.savez(path / f"{number}.npz", images=part)
+    return path
+
+
+def test_a_run_on_shards_stopped_in_mid_epoch_and_resumed_is_the_run_on_the_pictures_in_memory(
+    tmp_path, folder, shards
+):
+    whole, _ = train(tmp_path / "whole", folder, stream=False, max_epochs=3)
+    for step in (2, 5):
+        train(tmp_path / "cut", shards, max_steps=step, resume=step > 2)
+    cut, _ = train(tmp_path / "cut", shards, max_epochs=3, resume=True)
+    assert_same_state(whole, cut)
+
+
+def test_a_run_is_not_resumed_on_shards_whose_order_is_another(tmp_path, shards):
+    train(tmp_path / "run", shards, max_steps=2)
+    if (shards / "index.json").exists():
+        index = json.loads((shards / "index.json").read_text(encoding="utf-8"))
+        index["shards"].reverse()
+        (shards / "index.json").write_text(json.dumps(index), encoding="utf-8")
+    else:
+        (shards / "0.npz").rename(shards / "3.npz")
+    with pytest.raises(ValueError, match=r"cannot be resumed with other settings: data"):
+        train(tmp_path / "run", shards, max_steps=5, resume=True)
+
+
+def test_a_shard_that_turns_bad_in_the_middle_of_a_run_ends_it_with_one_line(tmp_path, shards):
+    class Spoil(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            for path in [*shards.glob("*.npz"), *shards.glob("*.array_record")]:
+                content = path.read_bytes()
+                # In place, for files of ArrayRecord stay open.
+                with open(path, "r+b") as file:
+                    file.write(bytes(len(content)))
+
+    with pytest.raises(kg.data.DataError, match=r"(changed since|cannot be read)") as raised:
+        train(tmp_path / "run", shards, max_epochs=50, callbacks=[Spoil()])
+    assert "\n" not in str(raised.value)
 
 
 def test_limits_and_overfitting_are_those_of_the_run_in_memory(tmp_path, folder):
