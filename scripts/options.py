@@ -27,6 +27,12 @@ def fail(status: int, message: str) -> NoReturn:
     """Print one line on stderr and exit; what could steer a terminal is escaped."""
     line = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in " ".join(message.split()))
     print(f"error: {line}", file=sys.stderr)
+    _exit(status)
+
+
+def _exit(status: int) -> NoReturn:
+    """Exit; one of several processes that fails does not wait for the others, which would wait for it."""
+    getattr(sys.modules.get("kerasgan"), "leave", sys.exit)(status)
     sys.exit(status)
 
 
@@ -200,7 +206,7 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
     add(
         "--stream",
         action="store_true",
-        help="leave a directory of images on the disk, and decode each batch just before its turn",
+        help="leave a directory of images or shards on the disk, and read each batch just before its turn",
     )
     add("--epochs", type=positive, help="epochs to train for")
     add("--max-steps", type=positive, metavar="N", help="end after so many training steps")
@@ -260,6 +266,30 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
         "default: KERASGAN_COMPILE_CACHE, else off)",
     )
     add("--debug", action="store_true", help="show where an error came from")
+    _add_devices(parser)
+
+
+def _add_devices(parser: argparse.ArgumentParser) -> None:
+    """Add the options of several devices and several machines."""
+    add = parser.add_argument_group("several devices, several machines").add_argument
+    add(
+        "--distribution",
+        choices=["auto", "data_parallel"],
+        help="let every device compute its part of each batch; auto: if there are several (default: auto with several "
+        "processes, else a single device)",
+    )
+    add(
+        "--coordinator",
+        metavar="HOST:PORT",
+        help="the machine of process 0 and a free port of it, of several processes",
+    )
+    add("--num-processes", type=positive, metavar="N", help="how many processes there are")
+    add("--process-id", type=natural, metavar="I", help="which one this is, from 0; process 0 writes the run directory")
+    add(
+        "--distributed",
+        action="store_true",
+        help="several processes, and the environment says which: Slurm's, JAX_COORDINATOR_ADDRESS, TF_CONFIG, ...",
+    )
 
 
 def trainer_options(options: Namespace) -> dict[str, Any]:
@@ -275,7 +305,23 @@ def trainer_options(options: Namespace) -> dict[str, Any]:
         "on_nan": options.on_nan,
         "compile_cache": options.compile_cache,
         "profile": options.profile,
+        "distribution": options.distribution,
     }
+
+
+# What processes of one run may be told differently: machines differ in where things lie.
+_OF_A_MACHINE = ("process_id", "data_dir", "compile_cache", "debug")
+
+
+def connect(options: Namespace) -> None:
+    """Join the other processes, if the options name some."""
+    import kerasgan as kg
+
+    address = [getattr(options, name, None) for name in ("coordinator", "num_processes", "process_id")]
+    if address == [None] * 3 and not getattr(options, "distributed", False):
+        return
+    kg.connect(*address)
+    kg.agree({name: value for name, value in vars(options).items() if name not in _OF_A_MACHINE}, "command line")
 
 
 def run(main: Callable[[Namespace], None], parser: argparse.ArgumentParser) -> None:
@@ -295,14 +341,17 @@ def run(main: Callable[[Namespace], None], parser: argparse.ArgumentParser) -> N
     except KeyboardInterrupt:  # It takes seconds.
         sys.exit(130)
     try:
-        main(options)
+        connect(options)
+        kg.together(main)(options)
     except kg.Interrupted as interrupted:
         print(interrupted, file=sys.stderr)
         sys.exit(128 + interrupted.signal)
     except KeyboardInterrupt:
-        sys.exit(130)
+        _exit(130)
     except ValueError as error:
         _report(2, error, options)
+    except kg.PeerLost as error:
+        _report(1, error, options)
     except (kg.callbacks.NonFiniteLoss, kg.checkpoints.CheckpointWriteError, kg.tuning.TuningError, OSError) as error:
         _report(1, error, options)
     except kg.checkpoints.CheckpointError as error:

@@ -4,7 +4,7 @@
 """
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 from typing import NamedTuple
 
@@ -68,6 +68,7 @@ def violations(sources: Mapping[str, str]) -> list[str]:
         sources: `{path: source text}`, paths as in `kerasgan/losses/adversarial.py`.
     """
     found, file_arrows, room_arrows = [], {}, {}
+    modules = set(map(module_of, sources))
     for path, source in sources.items():
         module = module_of(path)
         room = room_of(module)
@@ -79,7 +80,7 @@ def violations(sources: Mapping[str, str]) -> list[str]:
             complaint = complaint_about(target, module, room)
             if complaint:
                 found.append(f"{path}:{line} imports {target}: not allowed; {complaint}.")
-            arrows |= {file for file in map(module_of, sources) if is_the_file_of(file, target, sources)}
+            arrows |= {file_of(target, modules)} - {None}
             room_arrows.setdefault(room, set()).add(room_of(target) or room)
         arrows.discard(module)
         found += [
@@ -177,10 +178,11 @@ def is_in(dotted: str, parent: str) -> bool:
     return dotted == parent or dotted.startswith(f"{parent}.")
 
 
-def is_the_file_of(module: str, target: str, sources: Mapping[str, str]) -> bool:
-    """Tell whether `target` lies in that file: no other module's name covers more of it."""
-    inside = [other for other in map(module_of, sources) if is_in(target, other)]
-    return module == max(inside, key=len, default=None)
+def file_of(target: str, modules: Set[str]) -> str | None:
+    """Return the module in whose file `target` lies, the one whose name covers most of it; None for third parties."""
+    names = target.split(".")
+    beginnings = (".".join(names[:length]) for length in range(len(names), 0, -1))
+    return next((name for name in beginnings if name in modules), None)
 
 
 def first_circle(arrows: Mapping[str, set[str]]) -> list[str]:

@@ -21,6 +21,7 @@ BACKENDS = {"jax", "tensorflow"}
 # some of them itself, so a look at sys.modules would prove nothing: ask instead who called `import`.
 IMPORTED_LATE = {
     "PIL",
+    "array_record",
     "grain",
     "matplotlib",
     "optuna",

@@ -6,10 +6,14 @@ the same functions; the rest of the package calls them here and never learns whi
 
 import keras
 
+from kerasgan.backends.peers import PeerLost, abandon
+
 if keras.backend.backend() == "jax":
     from kerasgan.backends import jax as _engine
+    from kerasgan.backends import jax_distribution as _distribution
 elif keras.backend.backend() == "tensorflow":
     from kerasgan.backends import tensorflow as _engine  # type: ignore[no-redef]
+    from kerasgan.backends import tensorflow_distribution as _distribution  # type: ignore[no-redef]
 else:
     raise ImportError(
         f"kerasgan runs on jax or tensorflow, but Keras was started with {keras.backend.backend()!r}; "
@@ -41,29 +45,64 @@ threads = _engine.threads
 use_compile_cache = _engine.use_compile_cache
 when = _engine.when
 
+beside_batch = _distribution.beside_batch
+built_outside = _distribution.built_outside
+connect = _distribution.connect
+data_part = _distribution.data_part
+distribute = _distribution.distribute
+distribution = _distribution.distribution
+divide_batches = _distribution.divide_batches
+divides_unevenly = _distribution.divides_unevenly
+exchange = _distribution.exchange
+global_draw = _distribution.global_draw
+peer_errors = _distribution.peer_errors
+process_count = _distribution.process_count
+process_index = _distribution.process_index
+replicas = _distribution.replicas
+undistributed = _distribution.undistributed
+whole = _distribution.whole
+
 __all__ = [
+    "PeerLost",
+    "abandon",
     "apply_gradients",
+    "beside_batch",
     "build_metrics",
+    "built_outside",
+    "connect",
     "conv",
     "conv_transpose",
+    "data_part",
     "devices",
+    "distribute",
+    "distribution",
+    "divide_batches",
+    "divides_unevenly",
     "dropout",
     "engine_version",
+    "exchange",
     "free_bytes",
+    "global_draw",
     "grad",
     "has_fast_convolutions",
     "keep_weights",
     "make_deterministic",
     "max_pool",
     "name",
+    "peer_errors",
     "player_gradients",
+    "process_count",
+    "process_index",
     "program",
+    "replicas",
     "run_step",
     "start_trace",
     "state_of",
     "stop_trace",
     "sync_variables",
     "threads",
+    "undistributed",
     "use_compile_cache",
     "when",
+    "whole",
 ]

@@ -5,7 +5,7 @@ Each function is documented where it differs from its namesake in the JAX engine
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from keras import ops
 from tensorflow.python.ops import gen_math_ops
 
 from kerasgan.backends.cores import cores_or, free_host_bytes
+from kerasgan.backends.tensorflow_replicas import apply_together, current_part, take_step
 
 # What TensorFlow does to plain graphs before it runs them, less what makes equal runs give different bits.
 tf.config.optimizer.set_experimental_options(
@@ -29,10 +30,14 @@ tf.config.optimizer.set_experimental_options(
 )
 
 
+_add_n = gen_math_ops.add_n
+_users_of_order = 0  # how many `_sums_in_order` are open
+
+
 def run_step(step: Callable[[Any], Any], arguments: tuple[Any, ...], variables: Callable[[], Any]) -> Any:
     """Run `step(data)`; Keras's TensorFlow trainer passes the data alone and keeps no explicit state."""
     (data,) = arguments
-    return step(data)
+    return take_step(step, data, lambda: variables()[-1])
 
 
 def program(
@@ -51,7 +56,7 @@ def program(
         nothing = tf.nest.map_structure(lambda log: tf.zeros(log.shape, log.dtype), logs)
         _, logs = tf.while_loop(
             lambda index, _: index < first + count,
-            lambda index, _: (index + 1, step(read(arrays, index))),
+            lambda index, _: (index + 1, one(arrays, index, count)),  # traced already, by asking for its outputs
             (first, nothing),
         )
         return logs
@@ -88,9 +93,12 @@ def player_gradients(
     forward: Callable[[], tuple[dict[str, Any], dict[str, Any]]], variables: dict[str, list[Any]]
 ) -> tuple[dict[str, Any], dict[str, list[Any]]]:
     """Run one forward pass under one persistent tape and differentiate each player's loss by its own variables."""
+    part = current_part()
     with _sums_in_order():
         with tf.GradientTape(persistent=True) as tape:
             scaled, losses = forward()
+            if part is not None:
+                scaled = {player: part.weighed(loss) for player, loss in scaled.items()}
         gradients = {
             player: tape.gradient(
                 scaled[player],
@@ -100,18 +108,26 @@ def player_gradients(
             )
             for player in scaled
         }
+        if part is not None:
+            losses = {player: part.weighed(loss) for player, loss in losses.items()}
+            losses, gradients = part.sums((losses, gradients))
     return losses, gradients
 
 
 def apply_gradients(optimizer: keras.optimizers.Optimizer, gradients: list[Any], variables: list[Any]) -> None:
     """Let `optimizer` take one step; `variables` are those it was built with."""
-    optimizer.apply(gradients, variables)
+    if current_part() is None:
+        optimizer.apply(gradients, variables)
+    else:
+        apply_together(optimizer, gradients, variables)
 
 
 def grad(function: Callable[[Any], Any], x: Any) -> Any:
     """See `kerasgan.grad`."""
     x = tf.convert_to_tensor(x)
-    with tf.GradientTape() as tape, _moments_for_second_order():
+    # Within a replica they are already: see `tensorflow_replicas`.
+    moments = _moments_for_second_order() if current_part() is None else nullcontext()
+    with tf.GradientTape() as tape, moments:
         tape.watch(x)
         value = ops.sum(ops.cast(function(x), "float32"))
     with _sums_in_order():
@@ -120,7 +136,15 @@ def grad(function: Callable[[Any], Any], x: Any) -> Any:
 
 def when(predicate: Any, function: Callable[[], Any]) -> Any:
     """See the JAX engine; here the function changes variables in place."""
-    return tf.cond(predicate, function, lambda: tf.zeros(()))
+    try:
+        return tf.cond(predicate, function, lambda: tf.zeros(()))
+    except RuntimeError as error:
+        if current_part() is None or "merge_call" not in str(error):
+            raise
+        raise ValueError(
+            "what is computed in some steps only looks at the whole batch, as DRAGAN and BatchNormalization do, for "
+            "which the replicas of a strategy have to meet in every step; compute it in each (penalty_every=1)."
+        ) from error
 
 
 @contextmanager
@@ -131,16 +155,20 @@ def _sums_in_order() -> Iterator[None]:
     longer. Of three or more, which one that is, and so the last bits, depends on the order of threads, on
     `deterministic=True` as well. Tapes offer no other place to mend it.
     """
-    original = gen_math_ops.add_n
-
-    def add_n(inputs: Any, name: Any = None) -> Any:
-        return reduce(lambda total, term: original([total, term]), inputs)
-
-    gen_math_ops.add_n = add_n
+    global _users_of_order
+    # The replicas of a strategy come here by turns, each in a thread of its own.
+    _users_of_order += 1
+    gen_math_ops.add_n = _add_two_by_two
     try:
         yield
     finally:
-        gen_math_ops.add_n = original
+        _users_of_order -= 1
+        if _users_of_order == 0:
+            gen_math_ops.add_n = _add_n
+
+
+def _add_two_by_two(inputs: Any, name: Any = None) -> Any:
+    return reduce(lambda total, term: _add_n([total, term]), inputs)
 
 
 @contextmanager

@@ -89,6 +89,8 @@ class Checkpoint(RunCallback):
         # (epoch, batch) from which a resumed fit goes on, and what was best there; Trainer sets them.
         self.resumed_from: tuple[int, int] | None = None
         self.resumed_best: dict[str, Any] | None = None
+        # Of several processes one writes; all capture, which may take all of them.
+        self.writes = True
         self._lock: DirectoryLock | None = None
         self._accompanying: Sequence[keras.callbacks.Callback] = ()
         self._describe: Callable[[], dict[str, Any]] = dict
@@ -201,6 +203,9 @@ class Checkpoint(RunCallback):
         remembered, more_arrays = capture_callbacks(self._accompanying)
         metadata = {"epoch": epoch, "batch": batch, "best": self._best, "callbacks": remembered}
         metadata |= {**environment(), **self._describe()}
+        if not self.writes:
+            self._saved_step = step
+            return self.place
         path = self.store.save(step, arrays | more_arrays, metadata)
         self._saved_step = step
         self.store.prune(self.keep_last, protect=self._protected())

@@ -10,10 +10,11 @@ PACKAGES = ("kerasgan", "keras", "numpy")
 
 
 def environment() -> dict[str, Any]:
-    """Return `versions` by package, `backend`, `devices` and `threads`, of this process."""
+    """Return `versions` by package, `backend`, `devices`, `distribution` and `threads`, of this process."""
     return {
         "backend": backends.name,
         "devices": backends.devices(),
+        "distribution": _distribution(),
         "threads": backends.threads(),
         "versions": {
             "python": platform.python_version(),
@@ -21,3 +22,11 @@ def environment() -> dict[str, Any]:
             **{package: version(package) for package in PACKAGES},
         },
     }
+
+
+def _distribution() -> str | None:
+    """Return what is distributed over how much, such as `"DataParallel: 4 parts, 2 processes"`."""
+    current, processes = backends.distribution(), backends.process_count()
+    if current is None:
+        return None
+    return f"{type(current).__name__}: {backends.replicas()} parts" + (f", {processes} processes" * (processes > 1))

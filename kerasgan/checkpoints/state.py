@@ -62,11 +62,13 @@ def named_variables(model: keras.Model) -> dict[str, Any]:
 def capture(model: keras.Model) -> dict[str, Array]:
     """Copy the values of all of `named_variables` to the host, at any moment between two steps.
 
+    Whole ones, however they are distributed; where their parts lie with several processes, all must call this.
+
     Returns:
         `{name: array}`, in the order of `named_variables`.
     """
     backends.sync_variables(model)
-    return {name: keras.ops.convert_to_numpy(variable) for name, variable in named_variables(model).items()}
+    return {name: backends.whole(variable) for name, variable in named_variables(model).items()}
 
 
 def restore(model: keras.Model, arrays: dict[str, Array]) -> None:

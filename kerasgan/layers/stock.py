@@ -2,6 +2,7 @@
 
 import keras
 
+from kerasgan import backends
 from kerasgan.layers.conv2d import Conv2D
 from kerasgan.layers.conv2d_transpose import Conv2DTranspose
 from kerasgan.layers.dropout import Dropout
@@ -29,8 +30,10 @@ def to_stock(network: keras.Model) -> keras.Model:
     """
     if not hasattr(network, "operations") and not isinstance(network, keras.Sequential):
         return network
-    stock = keras.models.clone_model(network, clone_function=_stock_layer)
-    stock.set_weights(network.get_weights())
+    weights = [backends.whole(variable) for variable in network.weights]
+    with backends.undistributed():
+        stock = keras.models.clone_model(network, clone_function=_stock_layer)
+        stock.set_weights(weights)
     return stock
 
 

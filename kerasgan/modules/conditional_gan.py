@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from kerasgan import backends
 from kerasgan.modules.gan import GAN, Array
 from kerasgan.modules.latents import great_circles
 from kerasgan.networks.conditional import check_labels
@@ -95,7 +96,11 @@ class ConditionalGAN(GAN):
             return labels
         seed = self.seed_generator if training else 0
         first = keras.random.randint((), 0, self.num_classes, seed=seed)  # or small batches would lack the last classes
-        return ops.cast((ops.arange(ops.shape(labels)[0], dtype="int32") + first) % self.num_classes, "int32")
+
+        def by_turns(count: Any) -> Any:
+            return ops.cast((ops.arange(count, dtype="int32") + first) % self.num_classes, "int32")
+
+        return backends.global_draw(by_turns, ops.shape(labels)[0])
 
     def make(self, latents: Any, labels: Any, training: bool) -> Any:
         """Turn latents `(batch, latent_dim)` into images of the classes `(batch,)`."""

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from kerasgan import backends
 from kerasgan.layers import DiffAugment, WeightClip
 from kerasgan.losses import adversarial_loss
 from kerasgan.modules.ema import averaging_copy, update_average, warmed_up
@@ -180,7 +181,7 @@ class GAN(Module):
             labels: What `read` made of the batch's labels.
         """
         fake_labels = self.labels_of_fakes(labels, training)
-        fakes = self.make(latents, fake_labels, training)
+        fakes = self.make(backends.beside_batch(latents), fake_labels, training)
         real, fake = self.judge(images, labels, training), self.judge(fakes, fake_labels, training)
         losses = self.losses_of_judgements(real, fake, labels, fake_labels)
         if training and self.penalties:

@@ -1,6 +1,7 @@
 """The base of everything that is trained: players, one training step, and what it logs."""
 
 from collections.abc import Callable
+from threading import local
 from typing import Any
 
 import keras
@@ -10,6 +11,9 @@ from kerasgan import backends
 from kerasgan.modules.health import Health
 from kerasgan.modules.logs import LogMeans
 from kerasgan.modules.players import PlayerOptimizers, as_loss, networks_of, optimizers_by_player, with_loss_scale
+
+# How many examples the step at hand is about. TensorFlow traces it for several devices by turns, a thread for each.
+_step = local()
 
 
 @keras.saving.register_keras_serializable("kerasgan")
@@ -50,7 +54,6 @@ class Module(keras.Model):
         # Keras orders the list that `evaluate` returns by the names of the metrics.
         self._logs = LogMeans(name="loss")
         self._label_shape: tuple[int | None, ...] | None = None
-        self._weight: Any = 1.0
         self._has_minimized = False
         self._leaves_out_layer_losses = False
 
@@ -149,7 +152,7 @@ class Module(keras.Model):
         Raises:
             ValueError: More than 64 names were logged.
         """
-        self._logs.update_state(name, ops.mean(value), self._weight if weight is None else weight)
+        self._logs.update_state(name, ops.mean(value), getattr(_step, "examples", 1.0) if weight is None else weight)
 
     @property
     def players(self) -> list[str]:
@@ -295,7 +298,7 @@ class Module(keras.Model):
                 label_shape = self._checked_label_shape(data[1])
             else:
                 (data,) = data
-        self._weight = ops.shape(keras.tree.flatten(data)[0])[0]
+        _step.examples = ops.shape(keras.tree.flatten(data)[0])[0]
         return data, label_shape
 
     def _checked_label_shape(self, labels: Any) -> Any:

@@ -50,6 +50,15 @@ def bind(callbacks: Sequence[keras.callbacks.Callback], run: RunDirectory, redir
             callback.bind(run.path, redirect=redirect)
 
 
+def bind_to(callbacks: Sequence[keras.callbacks.Callback], run: RunDirectory, own: RunDirectory) -> None:
+    """Let all that is written go to a directory of this process's own, unless that is the run's."""
+    for callback in callbacks:
+        if isinstance(callback, Checkpoint):
+            callback.writes = own is run
+    if own is not run:
+        bind(callbacks, own, redirect=True)
+
+
 def instruct(
     callbacks: Sequence[keras.callbacks.Callback],
     data: Any,

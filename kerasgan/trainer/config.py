@@ -15,6 +15,7 @@ from kerasgan.data import DataModule
 
 TYPED = ("learning_rate", "batch_size", "loss", "seed", "data")  # What people change, and want to read first.
 LENGTHS = ("max_epochs", "max_steps")
+_OF_A_PROCESS = ("backend", "versions", "devices", "distribution", "threads")
 
 
 def describe_run(
@@ -115,6 +116,15 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     ]
 
 
+def shared_settings(config: dict[str, Any]) -> dict[str, Any]:
+    """Return `{name: value}` of what all processes of one run must have in common."""
+    # As a file holds it: what two processes build differs in names that Keras counts up.
+    config = json.loads(json.dumps(config, default=str))
+    lengths = {name: config["trainer"].get(name) for name in LENGTHS}
+    versions = {name: config["versions"][name] for name in ("engine", "keras", "kerasgan")}
+    return dict(sorted(_settings(config).items(), key=lambda item: _place(item[0]))) | lengths | versions
+
+
 def rates(config: dict[str, Any]) -> dict[str, Any]:
     """Return `{player: learning rate}` of a configuration; a schedule is a dictionary."""
     optimizers = _optimizers(((config["module"] or {}).get("compile_config") or {}).get("optimizer"))
@@ -124,7 +134,7 @@ def rates(config: dict[str, Any]) -> dict[str, Any]:
 
 def _call(config: dict[str, Any]) -> dict[str, Any]:
     """Pick what a configuration says of the call that trained, rather than of what was trained."""
-    call = {name: config.get(name) for name in ("created", "command", "backend", "versions", "devices", "threads")}
+    call = {name: config.get(name) for name in ("created", "command", *_OF_A_PROCESS)}
     return call | {name: config["trainer"].get(name) for name in LENGTHS}
 
 

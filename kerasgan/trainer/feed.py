@@ -30,6 +30,8 @@ class Feed:
         batch_size: Of arrays and `Batches`; None where the data alone knows.
         train_limit: For data other than `Batches`: batches of an epoch, None for all.
         validation_limit: Likewise for validation.
+        divides: Whether each device trains on a part of every batch.
+        validation_divides: Likewise for validation.
     """
 
     train: Any
@@ -37,6 +39,8 @@ class Feed:
     batch_size: int | None
     train_limit: int | None = None
     validation_limit: int | None = None
+    divides: bool = False
+    validation_divides: bool = False
 
     @classmethod
     def of(cls, data: Any, validation_data: Any, batch_size: int | None, module: keras.Model) -> "Feed":
@@ -79,7 +83,7 @@ class Feed:
             if isinstance(split, Batches):
                 limited = replace(limited, **{name: split.limited(_count(limit, len(split)))})
             elif isinstance(limit, int):
-                limited = replace(limited, **{f"{name}_limit": limit})
+                limited = replace(limited, **{f"{name}_limit": limit})  # type: ignore[arg-type]
             else:
                 raise ValueError(
                     f"A limit of {limit} of the batches needs a kg.data.DataModule; give a number of them."
@@ -103,6 +107,21 @@ class Feed:
         """Examples trained on in an epoch, where that can be known."""
         batches = self.batches_per_epoch
         return None if batches is None or self.batch_size is None else batches * self.batch_size
+
+    def epochs(self, max_epochs: int | None, max_steps: int | None, position: Position, step: int) -> int:
+        """Return how many epochs a run has, counted from its beginning; one without any limit.
+
+        Args:
+            max_epochs: Its limit, if it has one.
+            max_steps: Likewise.
+            position: Where training goes on.
+            step: Training steps done by then.
+        """
+        if max_epochs is not None or max_steps is None:
+            return 1 if max_epochs is None else max_epochs
+        # StopAtStep ends training; without max_epochs this number only has to be large enough.
+        left = max(0, max_steps - step) + position.batch
+        return position.epoch - (-left // (self.batches_per_epoch or 1))
 
     @contextmanager
     def data_errors(self) -> Iterator[None]:

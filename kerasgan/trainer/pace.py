@@ -111,7 +111,7 @@ def _can_fuse(module: keras.Model, data: Any) -> bool:
         and type(module).train_step is Module.train_step
         and not module.run_eagerly
         and (bool(module.jit_compile) or backends.name == "tensorflow")
-        and keras.distribution.distribution() is None
+        and backends.distribution() is None
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 
+from kerasgan import backends
 from kerasgan.callbacks.logs import global_step
 from kerasgan.checkpoints import environment
 from kerasgan.trainer.feed import Feed, Position
@@ -28,7 +29,7 @@ def show_start(module: keras.Model, config: dict[str, Any], feed: Feed, run: Run
         {
             "module": type(module).__name__,
             "backend": here["versions"]["engine"] + f", keras {here['versions']['keras']}",
-            "devices": ", ".join(here["devices"]),
+            "devices": ", ".join(here["devices"]) + (f"; {here['distribution']}" if here["distribution"] else ""),
             "precision": config["precision"],
             "data": ", ".join(
                 part
@@ -67,8 +68,9 @@ def show_end(run: RunDirectory, exported: Sequence[Path], results: dict[str, Any
 
 
 def warn(message: str) -> None:
-    """Print one line on stderr."""
-    print(f"warning: {message}", file=sys.stderr)
+    """Print one line on stderr; of several processes one does."""
+    if backends.process_index() == 0:
+        print(f"warning: {message}", file=sys.stderr)
 
 
 @contextmanager

@@ -23,7 +23,6 @@ class Record(keras.callbacks.History):
     def __init__(self, module: keras.Model, start: Start, earlier: dict[str, Any]) -> None:
         super().__init__()
         self.epoch: list[int] = []
-        self.history: dict[str, list[float]] = {}
         self._logged: dict[int, dict[str, float]] = {}
         self._began = time.perf_counter()
         self._trained: float | None = None
@@ -47,7 +46,8 @@ class Record(keras.callbacks.History):
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Count the last batches too."""
         super().on_epoch_end(epoch, logs)
-        self._logged[epoch] = dict(logs or {})
+        # Not a copy: callbacks that come later, such as `SampleQuality`, add to it.
+        self._logged[epoch] = {} if logs is None else logs
         self._steps, self._epochs = global_step(self.model), epoch + 1
 
     def on_train_end(self, logs: Any = None) -> None:
@@ -57,13 +57,22 @@ class Record(keras.callbacks.History):
     def go_back(self, epoch: int, step: int) -> None:
         """Forget the epochs from `epoch` on, counted from zero; they are trained again, from `step`."""
         self._logged = {number: logs for number, logs in self._logged.items() if number < epoch}
-        self.history = {}
-        for logs in self._logged.values():
-            for name, value in logs.items():
-                self.history.setdefault(name, []).append(value)
         # Steps whose outcome is thrown away took their time too: they count for the speed.
         self._first_step -= self._steps - step
         self._steps, self._epochs = step, epoch
+
+    @property
+    def history(self) -> dict[str, list[float]]:
+        """`{name: values}`, a value for every epoch that has logged one."""
+        found: dict[str, list[float]] = {}
+        for logs in self._logged.values():
+            for name, value in logs.items():
+                found.setdefault(name, []).append(value)
+        return found
+
+    @history.setter
+    def history(self, value: dict[str, list[float]]) -> None:
+        """Ignore what Keras sets as it begins: what was logged before a return to an earlier state is kept."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(epochs={len(self.epoch)}, keys={list(self.history)})"

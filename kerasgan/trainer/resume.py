@@ -230,7 +230,7 @@ def _say_what_computes_otherwise(checkpoint: Checkpoint) -> None:
     """Warn where nobody can promise the bits of a run that was never stopped."""
     now = environment()
     then = {name: checkpoint.metadata.get(name, value) for name, value in now.items()}
-    pairs = [(name, then[name], now[name]) for name in ("devices", "threads")]
+    pairs = [(name, then[name], now[name]) for name in ("devices", "distribution", "threads")]
     pairs += [(name, then["versions"].get(name), number) for name, number in now["versions"].items()]
     if changed := [f"{name} {old}, now {new}" for name, old, new in pairs if old != new]:
         presentation.warn(

@@ -13,10 +13,12 @@ from typing import Any
 
 import keras
 
+from kerasgan import backends
 from kerasgan.checkpoints import CheckpointStore, DirectoryInUse, DirectoryLock, remove_temporaries, write_atomically
 from kerasgan.checkpoints.files import TEMPORARY, explain, make_directory, read_file, temporary_in
 from kerasgan.checkpoints.lock import LOCK
 from kerasgan.layers import to_stock
+from kerasgan.trainer.agreement import told_by_first
 
 MAX_JSON_BYTES = 64 * 2**20  # A network of a thousand layers takes one.
 
@@ -183,12 +185,16 @@ def fresh_run_dir(parent: str | Path, name: str) -> Path:
     """Make and return the first of `parent/name-001`, `parent/name-002`, ... after those that exist.
 
     It is there at once, so that another process that asks at the same moment gets the next. What is still empty when
-    this process ends is deleted.
+    this process ends is deleted. Processes that train together (`kg.connect`) get the one that process 0 has made.
 
     Raises:
         OSError: The disk refused; it names the path and what would help.
     """
-    parent = Path(parent)
+    path = told_by_first(str(_fresh(Path(parent), name)) if backends.process_index() == 0 else "")
+    return Path(path)
+
+
+def _fresh(parent: Path, name: str) -> Path:
     taken = [re.fullmatch(re.escape(name) + r"-(\d+)", path.name) for path in parent.glob("*")]
     number = 1 + max((int(match[1]) for match in taken if match), default=0)
     made = [directory.absolute() for directory in (parent, *parent.parents) if not directory.exists()]

@@ -42,13 +42,17 @@ class StopOnSignal(keras.callbacks.Callback):
 
     Args:
         save: Called once, between two steps, before `Interrupted` is raised; None if there is nothing to call.
+        agreed: Called before each execution with the number of the signal that has come, or None; returns the one to
+            stop for, which several processes have to agree on.
     """
 
     async_safe = True
 
-    def __init__(self, save: Callable[[], Any] | None) -> None:
+    def __init__(
+        self, save: Callable[[], Any] | None, agreed: Callable[[int | None], int | None] = lambda received: received
+    ) -> None:
         super().__init__()
-        self._save = save
+        self._save, self._agreed = save, agreed
         self._received: int | None = None
         self._interrupts = 0
         self._previous: dict[int, Any] = {}
@@ -77,10 +81,11 @@ class StopOnSignal(keras.callbacks.Callback):
             # Not for ever: where a step failed on the device its end is never told, and Keras raises that at the next.
             self._step_ended.wait_for(lambda: self._begun - self._ended < STEPS_AHEAD, _LONGEST_WAIT_SECONDS)
         self._begun += 1
-        if self._received is not None:
+        number = self._agreed(self._received)
+        if number is not None:
             if self._save is not None:
                 self._save()
-            raise Interrupted(self._received, saved=self._save is not None)
+            raise Interrupted(number, saved=self._save is not None)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         """Count a step whose results are there: on JAX, Keras calls this in a thread that has waited for them."""

@@ -2,9 +2,8 @@
 
 import functools
 import inspect
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +13,25 @@ from kerasgan import backends
 from kerasgan.callbacks import Checkpoint
 from kerasgan.callbacks.logs import global_step
 from kerasgan.checkpoints import CheckpointStore
-from kerasgan.modules import Module
 from kerasgan.trainer import presentation
-from kerasgan.trainer.attendants import bind, close, instruct, with_defaults
+from kerasgan.trainer.agreement import Agreement, agree, common_seed
+from kerasgan.trainer.attendants import bind, bind_to, close, instruct, with_defaults
 from kerasgan.trainer.compile_cache import use_compile_cache
-from kerasgan.trainer.config import describe_run, noted
-from kerasgan.trainer.feed import Feed, Position
+from kerasgan.trainer.config import describe_run, noted, shared_settings
+from kerasgan.trainer.distribution import (
+    DivideBatches,
+    check_built_within,
+    distribute,
+    divided,
+    divided_for_validation,
+    name_of,
+)
+from kerasgan.trainer.exports import exports
+from kerasgan.trainer.feed import Feed
 from kerasgan.trainer.options import check_options
 from kerasgan.trainer.pace import Pace
 from kerasgan.trainer.parts import PlaceInData, StopAtStep, fit_in_parts
+from kerasgan.trainer.processes import is_first, open_run, together
 from kerasgan.trainer.profile import profiles
 from kerasgan.trainer.recovery import Recovery
 from kerasgan.trainer.results import Record
@@ -36,7 +45,7 @@ Callbacks = Sequence[keras.callbacks.Callback]
 class Trainer:
     """Train any `kg.Module`, or any compiled Keras model, into a run directory.
 
-    Make the trainer before the module: `seed` and `precision` act on what is built from then on.
+    Make the trainer before the module: `seed`, `precision` and `distribution` act on what is built from then on.
 
     Args:
         run_dir: Where everything goes. A directory that holds a run is never overwritten.
@@ -48,7 +57,7 @@ class Trainer:
         steps_per_execution: Training steps that run as one program, with nothing of Python between them; `"auto"`
             times a few. Of a `kg.Module` on `kg.data` the bits do not depend on it, and limits, checkpoints and NaN
             checks keep their exact step; callbacks are called once for each execution. For others it is Keras's.
-        seed: Given to `keras.utils.set_random_seed`.
+        seed: Given to `keras.utils.set_random_seed`. Several processes without one take one that process 0 draws.
         deterministic: Refuse operations whose result depends on the order of threads.
         fast_dev_run: Run one batch of everything (or as many as the number says) in a directory that is
             deleted afterwards: does all of it work?
@@ -62,10 +71,17 @@ class Trainer:
         max_restores: Returns at most; once more, and the run ends as with `"stop"`. Checkpoints keep the count.
         compile_cache: Directory that keeps what JAX compiles for the next process, which then starts in seconds; True
             for one in the user's cache; what `KERASGAN_COMPILE_CACHE` names if None.
+        distribution: How a step is computed by several devices. `"auto"`: each has the weights and computes its part of
+            every batch, if there is more than one, of all processes together; `"data_parallel"`: likewise, with a
+            single one too. Or an object of `keras.distribution` on JAX, `ModelParallel` among them; a
+            `tf.distribute.Strategy` on TensorFlow. None leaves in force what Keras or TensorFlow has been told before,
+            by an earlier trainer for one; after `kg.connect` it is `"auto"` then. A checkpoint fits any number of
+            devices, and with equal batches the losses are those of one device up to rounding.
         profile: Training steps to trace, after the first ones, for TensorBoard's profiler; none if None.
 
     Raises:
-        ValueError: An option is out of range.
+        ValueError: An option is out of range, the distribution is of the other backend's kind, or several processes
+            were given different options.
 
     Example:
         >>> grids, checkpoints = kg.callbacks.ImageGrid(), kg.callbacks.Checkpoint()
@@ -92,6 +108,7 @@ class Trainer:
         on_nan: str = "stop",
         max_restores: int = 3,
         compile_cache: str | Path | bool | None = None,
+        distribution: Any = None,
         profile: int | None = None,
     ) -> None:
         self.run_dir = Path(run_dir)
@@ -106,15 +123,20 @@ class Trainer:
         self.check_val_every_n_epochs = check_val_every_n_epochs
         self.on_nan, self.max_restores = on_nan, max_restores
         self.compile_cache, self.profile = compile_cache, profile
+        self.distribution = distribution
         check_options(self._options())
         use_compile_cache(compile_cache)
+        agree({name: value for name, value in self._options().items() if name != "compile_cache"}, "trainer")
+        self.seed = seed = common_seed(seed)
         if seed is not None:
             keras.utils.set_random_seed(seed)
+        distribute(distribution)
         if deterministic:
             backends.make_deterministic()
         if precision is not None:
             keras.config.set_dtype_policy(precision)
 
+    @together
     def fit(
         self,
         module: keras.Model,
@@ -147,24 +169,29 @@ class Trainer:
             Interrupted: SIGINT or SIGTERM came; the state is saved if there is a `Checkpoint` callback.
             StateError: The checkpoint does not fit the module.
             CheckpointError: There are checkpoints and none is usable; `CheckpointWriteError`: the disk refused.
-            ValueError: The module is not compiled or was built in another precision than the trainer's, the run to
-                resume had other settings, or `batch_size` was given with a `DataModule`.
+            ValueError: The module is not compiled, was built in another precision than the trainer's or before the
+                distribution was set, the run to resume had other settings, `batch_size` was given with a `DataModule`,
+                a batch cannot be divided among the devices, or several processes disagree on what they train.
+            PeerLost: Another process of the run is gone, or has failed.
         """
         self._check_module(module)
         feed = self._feed(module, data, validation_data, batch_size)
-        with self._open_run(resume) as run:
-            callbacks = with_defaults([*self.callbacks, *profiles(self.profile, run)])
+        with open_run(self.run_dir, resume=resume, rehearsal=bool(self.fast_dev_run)) as (run, own):
+            callbacks = with_defaults([*self.callbacks, *profiles(self.profile, own)])
             bind(callbacks, run, redirect=bool(self.fast_dev_run))
             checkpoint = next((callback for callback in callbacks if isinstance(callback, Checkpoint)), None)
             config = describe_run(module, data, self._options(), checkpoint.place if checkpoint else None)
             store = CheckpointStore(config["checkpoints"] or run.store.directory)
             start = resumed(run, store, module, feed, config, allow_changes=allow_changes) if resume else Start()
+            agree(shared_settings(config) | {"step": global_step(module), "place": asdict(start.position)}, "run")
+            bind_to(callbacks, run, own)
             record, stop_at_step = Record(module, start, run.read_results()), StopAtStep(self.max_steps)
             recovery = Recovery(module, start, store, feed, self.max_restores if self.on_nan == "restore" else 0)
-            if not resume:
-                run.write_json(run.config_file, config)
+            if not resume or own is not run:
+                own.write_json(own.config_file, config)
 
-            epochs = self._epochs(feed, start.position, global_step(module))
+            max_epochs = 1 if self.fast_dev_run else self.max_epochs
+            epochs = feed.epochs(max_epochs, self.max_steps, start.position, global_step(module))
             # Asked for late: it times a few steps, if there are any left to take.
             pace = functools.cache(lambda: self._pace(module, feed, callbacks, start, epochs))
 
@@ -174,12 +201,12 @@ class Trainer:
                 return about | {"steps_per_execution": pace().steps}
 
             def note_resume(logs: Any) -> None:
-                if noted(config) != noted(run.read_config()):
-                    run.write_json(run.config_file, config)
+                if noted(config) != noted(own.read_config()):
+                    own.write_json(own.config_file, config)
 
             def train(start: Start) -> None:
                 instruct(callbacks, data, feed, config, start, describe)
-                internal = [record, PlaceInData(feed.train, start), stop_on_signal, stop_at_step]
+                internal = [DivideBatches(feed), record, PlaceInData(feed.train, start), stop_on_signal, stop_at_step]
                 # The last one: what cannot be gone on with is found by then, and nothing was changed.
                 note = keras.callbacks.LambdaCallback(on_train_begin=note_resume)
                 fit_in_parts(
@@ -195,15 +222,15 @@ class Trainer:
 
             presentation.show_start(module, config, feed, run, start.position)
             # Of a run that is killed this stays, and not what an earlier part of it said.
-            run.write_json(
-                run.results_file, record.results("running", feed.batch_size) | {"restores": recovery.restores}
+            own.write_json(
+                own.results_file, record.results("running", feed.batch_size) | {"restores": recovery.restores}
             )
 
             status = "failed"
             try:
-                with StopOnSignal(checkpoint.save if checkpoint else None) as stop_on_signal:
+                with StopOnSignal(checkpoint.save if checkpoint else None, Agreement()) as stop_on_signal:
                     recovery.train(train, start, record, callbacks)
-                exported = _export(run, module)
+                exported = exports(own, module)
                 status = "done"
             except (Interrupted, KeyboardInterrupt):
                 status = "interrupted"
@@ -213,8 +240,8 @@ class Trainer:
                 with presentation.disk_errors_after(status):
                     close(callbacks)
                 with presentation.disk_errors_after(status):
-                    run.write_json(run.results_file, results)
-            presentation.show_end(run, exported, results, rehearsal=bool(self.fast_dev_run))
+                    own.write_json(own.results_file, results)
+            presentation.show_end(own, exported, results, rehearsal=bool(self.fast_dev_run))
         return record
 
     def validate(self, module: keras.Model, data: Any, *, batch_size: int | None = None) -> dict[str, float]:
@@ -237,7 +264,7 @@ class Trainer:
         """As `validate`, over the test split; the figures also go into `results.json` of the run, as `test`."""
         means = self._evaluate(module, data, "test", batch_size)
         run = RunDirectory(self.run_dir)
-        if run.results_file.exists() and not self.fast_dev_run:
+        if is_first() and run.results_file.exists() and not self.fast_dev_run:
             try:
                 with run.locked():
                     run.write_json(run.results_file, {**run.read_results(), "test": means})
@@ -246,6 +273,7 @@ class Trainer:
                 presentation.warn(f"the test figures are not written to {run.results_file}: {error}")
         return means
 
+    @together
     def predict(self, module: keras.Model, data: Any, *, batch_size: int | None = None) -> Any:
         """Return what `module` makes of the images of the test split of a `DataModule`, or of any other data.
 
@@ -263,11 +291,17 @@ class Trainer:
         with feed.data_errors():
             return module.predict(arguments["x"], batch_size=arguments.get("batch_size"), verbose=0, **steps)
 
+    @together
     def _evaluate(self, module: keras.Model, data: Any, split: str, batch_size: int | None) -> dict[str, float]:
-        feed = self._split_feed(module, data, split, batch_size)
+        check_built_within(module)
+        feed = divided_for_validation(self._split_feed(module, data, split, batch_size))
         arguments = {name: value for name, value in feed.fit_arguments().items() if name in ("x", "y", "batch_size")}
         with feed.data_errors():
-            return dict(module.evaluate(**arguments, steps=feed.train_limit, verbose=0, return_dict=True))
+            callbacks = [DivideBatches(feed)]
+            means = module.evaluate(
+                **arguments, steps=feed.train_limit, verbose=0, callbacks=callbacks, return_dict=True
+            )
+            return dict(means)
 
     def _split_feed(self, module: keras.Model, data: Any, split: str, batch_size: int | None) -> Feed:
         if hasattr(data, "splits"):
@@ -287,36 +321,15 @@ class Trainer:
                 f"precision is {self.precision}, but the module was built in {module.dtype_policy.name}; make the "
                 "Trainer first and the module after it."
             )
+        check_built_within(module)
 
     def _feed(self, module: keras.Model, data: Any, validation_data: Any, batch_size: int | None) -> Feed:
-        return Feed.of(data, validation_data, batch_size, module).limited(
+        feed = Feed.of(data, validation_data, batch_size, module).limited(
             train=self.fast_dev_run or self.limit_train_batches,
             validation=self.fast_dev_run or self.limit_val_batches,
             overfit=self.overfit_batches and (self.fast_dev_run or self.overfit_batches),
         )
-
-    @contextmanager
-    def _open_run(self, resume: bool) -> Iterator[RunDirectory]:
-        if not self.fast_dev_run:
-            with RunDirectory(self.run_dir).opened(resume) as run:
-                yield run
-            return
-        with (
-            tempfile.TemporaryDirectory(prefix="kerasgan-dev-run-") as directory,
-            RunDirectory(Path(directory) / "run").opened(resume=False) as run,
-        ):
-            yield run
-
-    def _epochs(self, feed: Feed, position: Position, step: int) -> int:
-        if self.fast_dev_run:
-            return 1
-        if self.max_epochs is not None:
-            return self.max_epochs
-        if self.max_steps is None:
-            return 1
-        # StopAtStep ends training; without max_epochs this number only has to be large enough.
-        left = max(0, self.max_steps - step) + position.batch
-        return position.epoch - (-left // (feed.batches_per_epoch or 1))
+        return divided(feed)
 
     def _pace(self, module: keras.Model, feed: Feed, callbacks: Callbacks, start: Start, epochs: int) -> Pace:
         known, left = start.metadata.get("steps_per_execution"), epochs - start.position.epoch
@@ -325,15 +338,5 @@ class Trainer:
 
     def _options(self) -> dict[str, Any]:
         names = [name for name in inspect.signature(type(self)).parameters if name not in ("run_dir", "callbacks")]
-        return {name: getattr(self, name) for name in names}
-
-
-def _export(run: RunDirectory, module: keras.Model) -> list[Path]:
-    """Write every network that others may want, and return where; a class that cannot be described is left out."""
-    exported = []
-    for name, network in (module.networks_to_export() if isinstance(module, Module) else {"model": module}).items():
-        try:
-            exported.append(run.export(name, network))
-        except NotImplementedError:
-            presentation.warn(f"{name}.keras is not written: {type(network).__name__} has no get_config().")
-    return exported
+        options = {name: getattr(self, name) for name in names}
+        return options | {"distribution": name_of(self.distribution)}

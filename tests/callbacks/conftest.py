@@ -4,6 +4,8 @@ import keras
 import numpy as np
 import pytest
 
+from tests.reuse import as_made
+
 
 class Dreamer(keras.Model):
     """A stock regression model that can also `generate`; counts how often it was asked."""
@@ -25,8 +27,7 @@ class Dreamer(keras.Model):
         return keras.ops.convert_to_numpy(self.painter(latents)).reshape(count, 8, 8, 1)
 
 
-@pytest.fixture
-def model():
+def made():
     keras.utils.set_random_seed(0)
     model = Dreamer()
     model.compile(optimizer=keras.optimizers.SGD(0.1), loss="mse", metrics=["mae"])
@@ -34,6 +35,27 @@ def model():
 
 
 @pytest.fixture
+def fresh():
+    """A model that has never been trained, and whose metrics Keras has not even built."""
+    return made()
+
+
+@pytest.fixture(scope="session")
+def renew():
+    """Return one and the same model, as it was before its first step."""
+    return as_made(made())
+
+
+@pytest.fixture
+def model(renew):
+    """A model before its first step; what Keras compiled for it serves all tests."""
+    model = renew()
+    model.asked.clear()
+    keras.utils.set_random_seed(0)
+    return model
+
+
+@pytest.fixture(scope="session")
 def data():
     """32 examples: four batches of eight."""
     rng = np.random.default_rng(0)

@@ -37,8 +37,8 @@ def test_nan_and_infinity_are_written_as_such(fit, model, tmp_path):
     assert (row["loss"], row["mae"]) == ("nan", "-inf")
 
 
-def test_losses_follow_their_players_and_others_follow_losses(fit, model, tmp_path):
-    object.__setattr__(model, "players", ["generator", "critic"])
+def test_losses_follow_their_players_and_others_follow_losses(fit, model, tmp_path, monkeypatch):
+    monkeypatch.setitem(vars(model), "players", ["generator", "critic"])
     fit([], epochs=1)
     logger = CSVLogger(tmp_path / "metrics.csv")
     logger.set_model(model)

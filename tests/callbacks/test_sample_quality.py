@@ -225,6 +225,13 @@ def test_a_resumed_run_measures_what_the_whole_one_does(network, tmp_path):
     assert trained(tmp_path / "parts", network, 4, resume=True) == whole
 
 
+def test_the_history_that_a_trainer_returns_has_the_figures(network, tmp_path):
+    quality = SampleQuality(network=network, every_n_epochs=2, samples=20)
+    history = kg.Trainer(tmp_path / "run", max_epochs=4, callbacks=[quality]).fit(tiny_gan(), squares()).history
+    assert {name: len(history[name]) for name in LOGS} == dict.fromkeys(LOGS, 2)
+    assert len(history["generator_loss"]) == 4
+
+
 def test_a_rehearsal_passes(network, tmp_path):
     quality = SampleQuality(network=network, every_n_epochs=1, samples=20)
     kg.Trainer(tmp_path / "run", max_epochs=4, callbacks=[quality], fast_dev_run=True).fit(tiny_gan(), squares())

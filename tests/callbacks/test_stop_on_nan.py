@@ -1,3 +1,4 @@
+import functools
 import pickle
 
 import keras
@@ -7,7 +8,9 @@ from keras import ops
 
 from kerasgan.callbacks import Checkpoint, CSVLogger, NonFiniteLoss, StopOnNaN
 from kerasgan.checkpoints import CheckpointStore, capture, non_finite
-from kerasgan.testing import tiny_gan, tiny_images
+from kerasgan.modules import GAN
+from kerasgan.testing import tiny_discriminator, tiny_gan, tiny_generator, tiny_images
+from tests.reuse import as_made
 
 
 class StepCounter(keras.callbacks.Callback):
@@ -89,18 +92,33 @@ def test_the_error_survives_pickling():
 
 
 def poisoned_gan(step, poison, player="generator", **options):
-    """A GAN of which `poison(loss, is_the_step, weight)` changes the loss of one player; steps count from one."""
-    gan = tiny_gan()
+    """A GAN of which `poison(loss, is_the_step, weight)` changes the loss of one player; steps count from one.
 
-    class Poisoned(type(gan)):
+    The step is a variable of the GAN, so that one program serves all steps.
+    """
+    renew, when = made_poisoned(poison, player, **options)
+    gan = renew()
+    when.assign(step)
+    return gan
+
+
+@functools.cache
+def made_poisoned(poison, player, **options):
+    """Return what makes such a GAN new again, and the variable that holds the step."""
+
+    class Poisoned(GAN):
+        def __init__(self):
+            super().__init__(tiny_generator(), tiny_discriminator(), seed=0)
+            self.when = self.add_weight(shape=(), initializer="zeros", dtype="int32", trainable=False)
+
         def losses_of(self, images, latents, training, labels=None):
             losses, weights = super().losses_of(images, latents, training), getattr(self, player).trainable_variables
-            now = ops.logical_and(training, self.optimizer.iterations + 1 == step)
+            now = ops.logical_and(training, ops.cast(self.optimizer.iterations, "int32") + 1 == self.when)
             return losses | {player: poison(losses[player], now, ops.sum(weights[-1]))}
 
-    gan.__class__ = Poisoned
-    gan.compile(optimizer={name: keras.optimizers.SGD(0.01) for name in gan.players}, **options)
-    return gan
+    gan = Poisoned()
+    gan.compile(optimizer={name: keras.optimizers.SGD(0.01) for name in ("generator", "discriminator")}, **options)
+    return as_made(gan), gan.when
 
 
 def nan_loss(loss, now, weight):
@@ -202,7 +220,9 @@ def test_nothing_that_is_not_finite_is_saved_as_last_or_as_best(tmp_path, poison
 
 def test_without_the_detection_the_checkpoint_refuses_all_the_same(tmp_path):
     """The negative control: a poisoned run that nobody stops."""
-    gan = poisoned_gan(2, nan_loss)
+    renew, when = made_poisoned.__wrapped__(nan_loss, "generator")  # not the one of the other tests
+    gan = renew()
+    when.assign(2)
     gan.health.look = lambda module, losses, gradients: {player: 0.0 * ops.cast(1, "float32") for player in losses}
     with pytest.raises(NonFiniteLoss, match=r"(player|optimizer)/generator/0000 is nan at step 4 "):
         train(gan, [Checkpoint(tmp_path / "c")])

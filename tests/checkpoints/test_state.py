@@ -1,3 +1,5 @@
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -9,7 +11,9 @@ from kerasgan.testing import ThreePlayers, tiny_gan, tiny_images
 IMAGES = tiny_images(16)
 
 
+@functools.cache
 def trained():
+    """A GAN that was trained for two steps, to be looked at only: all tests share it."""
     gan = tiny_gan()
     gan.fit(IMAGES, batch_size=8, verbose=0)
     return gan

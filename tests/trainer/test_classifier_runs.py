@@ -12,7 +12,7 @@ from kerasgan.testing import tiny_images
 NAMES = ("left", "right")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def data():
     images = tiny_images(96)
     labels = ((images.max(axis=(1, 3)) > 0).argmax(axis=1) > 2).astype(int)
@@ -110,6 +110,19 @@ def test_a_rehearsal_does_not_touch_the_figures_of_a_run(tmp_path, data):
     assert "test" not in json.loads((tmp_path / "run/results.json").read_text())
 
 
+@pytest.fixture(scope="module")
+def two_epochs(tmp_path_factory, data):
+    """Make a trainer of a run that has ended, and was resumed by the same network: nobody's mistake."""
+    run_dir = tmp_path_factory.mktemp("runs") / "run"
+
+    def trainer():
+        return kg.Trainer(run_dir, max_epochs=2, callbacks=[kg.callbacks.Checkpoint()])
+
+    trainer().fit(classifier(), data)
+    trainer().fit(classifier(), data, resume=True)  # the layers' generated names differ by now
+    return trainer
+
+
 @pytest.mark.parametrize(
     ("changed", "complaint"),
     [
@@ -121,14 +134,9 @@ def test_a_rehearsal_does_not_touch_the_figures_of_a_run(tmp_path, data):
     ],
     ids=["dropout", "augmentation", "one layer", "loss", "rate"],
 )
-def test_a_network_of_other_settings_is_not_resumed(tmp_path, data, changed, complaint):
-    def trainer():
-        return kg.Trainer(tmp_path / "run", max_epochs=2, callbacks=[kg.callbacks.Checkpoint()])
-
-    trainer().fit(classifier(), data)
-    trainer().fit(classifier(), data, resume=True)  # the layers' generated names differ by now
+def test_a_network_of_other_settings_is_not_resumed(two_epochs, data, changed, complaint):
     with pytest.raises(ValueError, match=complaint):
-        trainer().fit(classifier(**changed), data, resume=True)
+        two_epochs().fit(classifier(**changed), data, resume=True)
 
 
 def test_a_network_of_other_layers_from_scratch_is_not_resumed(tmp_path, data):

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import signal
 
 import keras
@@ -33,6 +34,19 @@ def train(run_dir, module=None, *, callbacks=(), data=None, resume=False, allow_
     checkpoint = kg.callbacks.Checkpoint(**options.pop("checkpoint", {}))
     trainer = kg.Trainer(run_dir, callbacks=[checkpoint, *callbacks], seed=0, **options)
     return module, trainer.fit(module, data or tiny_data(), resume=resume, allow_changes=allow_changes)
+
+
+@pytest.fixture(scope="module")
+def one_epoch(tmp_path_factory):
+    run_dir = tmp_path_factory.mktemp("runs") / "run"
+    train(run_dir, max_epochs=1)
+    return run_dir
+
+
+@pytest.fixture
+def begun(one_epoch, tmp_path):
+    """A run of one epoch lies in `tmp_path / "run"`: the one of all tests that begin with it, copied."""
+    shutil.copytree(one_epoch, tmp_path / "run")
 
 
 def assert_same_state(one, other):
@@ -303,8 +317,7 @@ def test_a_row_that_was_written_before_the_checkpoint_was_is_not_written_twice(t
     assert [event.step for event in events.Scalars("generator loss")] == [4, 8, 12]
 
 
-def test_a_manifest_says_what_computed_the_state_and_of_which_run_it_is(tmp_path):
-    train(tmp_path / "run", max_epochs=1)
+def test_a_manifest_says_what_computed_the_state_and_of_which_run_it_is(begun, tmp_path):
     says = manifest(tmp_path / "run")
     config = json.loads((tmp_path / "run" / "config.json").read_text())
     assert says["config"] == config
@@ -317,16 +330,14 @@ def test_a_manifest_says_what_computed_the_state_and_of_which_run_it_is(tmp_path
     assert (says["epoch"], says["batch"], says["stopped"]) == (1, 0, False)
 
 
-def test_the_seconds_of_a_killed_run_are_counted(tmp_path):
-    train(tmp_path / "run", max_epochs=1)
+def test_the_seconds_of_a_killed_run_are_counted(begun, tmp_path):
     (tmp_path / "run" / "results.json").write_text('{"status": "running", "wall_seconds": 0.1}')  # as a kill leaves it
     before = manifest(tmp_path / "run")["wall_seconds"]
     train(tmp_path / "run", max_epochs=2, resume=True)
     assert json.loads((tmp_path / "run" / "results.json").read_text())["wall_seconds"] > before
 
 
-def test_other_threads_are_told_of(tmp_path, monkeypatch, capsys):
-    train(tmp_path / "run", max_epochs=1)
+def test_other_threads_are_told_of(begun, tmp_path, monkeypatch, capsys):
     train(tmp_path / "run", max_epochs=2, resume=True)
     assert "bit for bit" not in capsys.readouterr().err
     here = resume_file.environment()
@@ -369,8 +380,7 @@ def test_a_state_of_another_step_than_its_directory_says_is_refused(tmp_path):
         train(tmp_path / "run", max_epochs=3, resume=True)
 
 
-def test_a_rate_is_changed_only_where_that_is_allowed_and_then_really(tmp_path, capsys):
-    train(tmp_path / "run", max_epochs=1)
+def test_a_rate_is_changed_only_where_that_is_allowed_and_then_really(begun, tmp_path, capsys):
     with pytest.raises(ValueError, match=r"learning_rate was 0\.001 and is 0\.0005.*--allow-changes"):
         train(tmp_path / "run", fresh(5e-4), max_epochs=2, resume=True)
     gan, _ = train(tmp_path / "run", fresh(5e-4), max_epochs=2, resume=True, allow_changes=True)
@@ -390,8 +400,7 @@ def changes(run_dir):
     return [change["step"] for change in config.get("changes", [])]
 
 
-def test_every_change_stays_noted_until_it_is_undone_by_a_kill(tmp_path):
-    train(tmp_path / "run", max_epochs=1)
+def test_every_change_stays_noted_until_it_is_undone_by_a_kill(begun, tmp_path):
     for epochs, rate in ((2, 5e-4), (3, 5e-4), (4, 2e-4)):
         train(tmp_path / "run", fresh(rate), max_epochs=epochs, resume=True, allow_changes=True)
     assert changes(tmp_path / "run") == [4, 12]
@@ -432,7 +441,8 @@ def test_what_computed_a_run_is_noted_where_it_changes_and_the_beginning_stays(t
     ]  # fmt: skip
     assert calls(run)[1]["command"] == ["train_gan.py", "--resume"]
     assert calls(run)[1].keys() == {
-        "step", "created", "command", "backend", "versions", "devices", "threads", "max_epochs", "max_steps"
+        "step", "created", "command", "backend", "versions", "devices", "distribution", "threads", "max_epochs",
+        "max_steps",
     }  # fmt: skip
     now = json.loads((run / "config.json").read_text())
     # "module" has names in it that Keras counts up with each one it builds.
@@ -454,8 +464,7 @@ def test_a_call_that_changed_a_setting_is_noted_with_its_command(tmp_path, monke
     assert changes(tmp_path / "run") == [8]
 
 
-def test_what_people_type_is_named_before_layers_and_other_data_in_words(tmp_path):
-    train(tmp_path / "run", max_epochs=1)
+def test_what_people_type_is_named_before_layers_and_other_data_in_words(begun, tmp_path):
     other = kg.GAN(tiny_generator(), tiny_discriminator(dropout=0.1), loss="hinge", seed=0)
     other.compile(optimizer={player: keras.optimizers.Adam(0.1, beta_1=0.5) for player in PLAYERS})
     data = kg.data.DataModule(tiny_images(40, seed=3), batch_size=4, val_size=8, seed=1)
@@ -473,8 +482,7 @@ def test_what_people_type_is_named_before_layers_and_other_data_in_words(tmp_pat
     ]
 
 
-def test_data_of_another_name_is_told_by_its_names(tmp_path):
-    train(tmp_path / "run", max_epochs=1)
+def test_data_of_another_name_is_told_by_its_names(begun, tmp_path):
     data = kg.data.DataModule(tiny_images(40, seed=3), batch_size=8, val_size=8, seed=0, name="others")
     with pytest.raises(ValueError, match=r"settings: data was images and is others\. Use"):
         train(tmp_path / "run", data=data, max_epochs=2, resume=True)
@@ -482,8 +490,7 @@ def test_data_of_another_name_is_told_by_its_names(tmp_path):
 
 @pytest.mark.parametrize("name", ["changes", "resumes"])
 @pytest.mark.parametrize("nonsense", [5, "abc", [1]])
-def test_a_configuration_whose_lists_are_none_is_refused_in_one_line(tmp_path, name, nonsense):
-    train(tmp_path / "run", max_epochs=1)
+def test_a_configuration_whose_lists_are_none_is_refused_in_one_line(begun, tmp_path, name, nonsense):
     store = kg.checkpoints.CheckpointStore(tmp_path / "run" / "checkpoints")
     saved = store.load()
     store.save(saved.step, saved.arrays, {**saved.metadata, "config": {**saved.metadata["config"], name: nonsense}})
@@ -504,8 +511,7 @@ def test_settings_count_also_before_the_first_checkpoint(tmp_path):
     assert changes(tmp_path / "run") == [0]
 
 
-def test_a_schedule_cannot_take_the_place_of_a_rate(tmp_path):
-    train(tmp_path / "run", max_epochs=1)
+def test_a_schedule_cannot_take_the_place_of_a_rate(begun, tmp_path):
     other = fresh(keras.optimizers.schedules.CosineDecay(1e-3, 9))
     with pytest.raises(ValueError, match="a schedule and a constant learning rate of the generator cannot take each"):
         train(tmp_path / "run", other, max_epochs=2, resume=True, allow_changes=True)
@@ -522,8 +528,7 @@ def test_smaller_batches_are_trained_up_to_max_steps(tmp_path):
     ("name", "value"),
     [("wall_seconds", None), ("wall_seconds", float("nan")), ("versions", None), ("reshuffles", "x"), ("best", [1])],
 )
-def test_a_manifest_that_says_nonsense_is_refused_by_name(tmp_path, name, value):
-    train(tmp_path / "run", max_epochs=1)
+def test_a_manifest_that_says_nonsense_is_refused_by_name(begun, tmp_path, name, value):
     store = kg.checkpoints.CheckpointStore(tmp_path / "run" / "checkpoints")
     checkpoint = store.load()
     store.save(checkpoint.step, checkpoint.arrays, checkpoint.metadata | {name: value})
@@ -548,8 +553,7 @@ def test_with_other_batches_an_epoch_begins_again(tmp_path):
 
 
 @pytest.mark.parametrize("limit", [2, 0.5])
-def test_another_length_of_an_epoch_is_another_setting(tmp_path, limit):
-    train(tmp_path / "run", max_epochs=1)
+def test_another_length_of_an_epoch_is_another_setting(begun, tmp_path, limit):
     with pytest.raises(ValueError, match=f"limit_train_batches was None and is {limit}"):
         train(tmp_path / "run", max_epochs=2, limit_train_batches=limit, resume=True)
 

@@ -1,4 +1,5 @@
 import json
+import shutil
 import signal
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 import kerasgan as kg
 from kerasgan.testing import ThreePlayers, tiny_gan, tiny_images
 from kerasgan.trainer.signals import StopOnSignal
+from tests.reuse import as_made
 
 
 def tiny_data(count=40, **options):
@@ -38,6 +40,25 @@ def assert_equal_states(one, other):
     assert one.keys() == other.keys()
     for name in one:
         np.testing.assert_array_equal(one[name], other[name], err_msg=name)
+
+
+@pytest.fixture(scope="module")
+def renew():
+    """Return the same GAN as new, with the programs of the tests before: for those that look at the run alone."""
+    return as_made(tiny_gan())
+
+
+@pytest.fixture(scope="module")
+def one_epoch(tmp_path_factory):
+    run_dir = tmp_path_factory.mktemp("runs") / "run"
+    train(run_dir)
+    return run_dir
+
+
+@pytest.fixture
+def run(one_epoch, tmp_path):
+    """A copy of a run of one epoch that has ended."""
+    return Path(shutil.copytree(one_epoch, tmp_path / "run"))
 
 
 # What a run leaves behind.
@@ -86,12 +107,11 @@ def test_the_exported_generator_is_of_stock_layers_and_makes_the_same_images(tmp
     np.testing.assert_allclose(generator(latents), gan.generate(latents=latents), atol=1e-6)
 
 
-def test_a_run_is_never_overwritten(tmp_path):
-    train(tmp_path / "run")
-    before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
+def test_a_run_is_never_overwritten(tmp_path, run):
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
     with pytest.raises(kg.RunDirectoryError, match=r"already holds a run .* resume it .*or choose another"):
-        train(tmp_path / "run")
-    assert before == {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
+        train(run)
+    assert before == {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
     with pytest.raises(kg.RunDirectoryError, match="holds no run to resume"):
         train(tmp_path / "other", resume=True)
     (tmp_path / "file").touch()
@@ -134,8 +154,8 @@ def test_fresh_run_directories_count_up(tmp_path):
     ],
     ids=str,
 )
-def test_limits_are_exact(tmp_path, options, steps):
-    gan, _ = train(tmp_path / "run", **options)
+def test_limits_are_exact(tmp_path, renew, options, steps):
+    gan, _ = train(tmp_path / "run", module=renew(), **options)
     assert gan.global_step == steps
     assert results(tmp_path / "run")["steps"] == steps
 
@@ -166,8 +186,8 @@ def test_fast_dev_run_tries_everything_and_keeps_nothing(tmp_path, capsys):
     assert (tmp_path / "elsewhere").exists()
 
 
-def test_validation_comes_every_n_epochs(tmp_path):
-    _, history = train(tmp_path / "run", max_epochs=4, check_val_every_n_epochs=2)
+def test_validation_comes_every_n_epochs(tmp_path, renew):
+    _, history = train(tmp_path / "run", module=renew(), max_epochs=4, check_val_every_n_epochs=2)
     assert len(history.history["val_generator_loss"]) == 2
 
 
@@ -266,8 +286,8 @@ def test_equal_seeds_give_equal_runs(tmp_path):
 # Ends.
 
 
-def test_a_callback_of_the_users_replaces_the_default_of_its_kind(tmp_path):
-    train(tmp_path / "run", callbacks=[kg.callbacks.CSVLogger(tmp_path / "elsewhere.csv")])
+def test_a_callback_of_the_users_replaces_the_default_of_its_kind(tmp_path, renew):
+    train(tmp_path / "run", module=renew(), callbacks=[kg.callbacks.CSVLogger(tmp_path / "elsewhere.csv")])
     assert (tmp_path / "elsewhere.csv").exists()
     assert not (tmp_path / "run" / "metrics.csv").exists()
 
@@ -362,8 +382,8 @@ def test_a_second_interrupt_stops_at_once():
         signal.raise_signal(signal.SIGINT)
 
 
-def test_a_history_says_how_many_epochs_it_has_and_of_what(tmp_path):
-    _, history = train(tmp_path / "run", max_epochs=2, data=tiny_data(val_size=0))
+def test_a_history_says_how_many_epochs_it_has_and_of_what(tmp_path, renew):
+    _, history = train(tmp_path / "run", module=renew(), max_epochs=2, data=tiny_data(val_size=0))
     assert repr(history) == "Record(epochs=2, keys=['discriminator_loss', 'generator_loss'])"
 
 
@@ -399,8 +419,8 @@ def test_checkpoints_in_another_place_are_found_again(tmp_path):
     assert kg.load_run(tmp_path / "run").global_step == gan.global_step == 8
 
 
-def test_a_run_without_checkpoints_is_not_overwritten_by_a_resume(tmp_path):
-    train(tmp_path / "run", max_epochs=2, callbacks=[])
+def test_a_run_without_checkpoints_is_not_overwritten_by_a_resume(tmp_path, renew):
+    train(tmp_path / "run", module=renew(), max_epochs=2, callbacks=[])
     before = (tmp_path / "run" / "metrics.csv").read_bytes()
     with pytest.raises(kg.RunDirectoryError, match="no checkpoint to go on from; choose another"):
         train(tmp_path / "run", resume=True)
@@ -429,18 +449,16 @@ def test_resuming_a_finished_run_trains_nothing_and_keeps_its_results(tmp_path):
     ],
     ids=["batch size", "seed", "other images"],
 )
-def test_resuming_with_other_data_is_refused_by_name(tmp_path, change, named):
-    train(tmp_path / "run")
+def test_resuming_with_other_data_is_refused_by_name(run, change, named):
     with pytest.raises(ValueError, match=f"cannot be resumed with other settings: .*{named}"):
-        train(tmp_path / "run", max_epochs=2, resume=True, **change)
+        train(run, max_epochs=2, resume=True, **change)
 
 
-def test_resuming_with_another_learning_rate_is_refused_by_name(tmp_path):
-    train(tmp_path / "run")
+def test_resuming_with_another_learning_rate_is_refused_by_name(run):
     gan = tiny_gan()
     gan.compile(optimizer={player: keras.optimizers.Adam(5e-3) for player in ("generator", "discriminator")})
     with pytest.raises(ValueError, match=r"generator learning_rate was 0\.001 and is 0\.005"):
-        train(tmp_path / "run", module=gan, max_epochs=2, resume=True)
+        train(run, module=gan, max_epochs=2, resume=True)
 
 
 @pytest.mark.parametrize(
@@ -455,10 +473,9 @@ def test_resuming_with_another_learning_rate_is_refused_by_name(tmp_path):
     ],
     ids=["loss", "clipping", "schedule"],
 )
-def test_resuming_with_another_loss_or_optimizer_setting_is_refused_by_name(tmp_path, module, named):
-    train(tmp_path / "run")
+def test_resuming_with_another_loss_or_optimizer_setting_is_refused_by_name(run, module, named):
     with pytest.raises(ValueError, match=named):
-        train(tmp_path / "run", module=module(), max_epochs=2, resume=True)
+        train(run, module=module(), max_epochs=2, resume=True)
 
 
 def functional_gan(discriminator_input):
