@@ -4,10 +4,12 @@
     python scripts/benchmark.py --batch-size 64
     python scripts/benchmark.py --workload tiny
     python scripts/benchmark.py --workload memory --json memory.json
+    python scripts/benchmark.py --scaling --rounds 3 --only kerasgan-jax
 
 Whoever is installed takes part; `pip install -e ".[jax,tensorflow,stream,bench]"` brings all of them. Each is a process
 of its own, which stays alive and trains a round when its turn comes: what slows the machine down slows all. Compiling
-falls into rounds that are not counted. docs/performance.md says what each does, and what was measured.
+falls into rounds that are not counted. docs/performance.md says what each does, and what was measured; docs/scaling.md
+says it of --scaling, which compares kerasgan with itself on several devices and as several processes.
 """
 
 import json
@@ -21,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import options
-from peers import memory, report
+from peers import memory, report, scaling
 from peers.contestants import BY_NAME, KERASGAN, Contestant, taking_part
 from peers.processes import Failed, Worker, started
 from peers.workloads import OVER_EPOCHS, WORKLOADS
@@ -33,6 +35,7 @@ def main(args: options.Namespace) -> None:
     over_epochs = args.workload == "memory"
     workloads = OVER_EPOCHS if over_epochs else [WORKLOADS[args.workload]]
     workloads = [workload.changed(batch_size=args.batch_size, steps=args.steps) for workload in workloads]
+    check_scaling(args, workloads[0].kind)
     contestants = chosen(args, workloads[0].kind)
     # Of memory the first epoch counts, as the first.
     rounds, warmup = args.rounds or (50 if over_epochs else 5), 0 if over_epochs else args.warmup or 2
@@ -48,6 +51,10 @@ def main(args: options.Namespace) -> None:
         options.fail(2, 'nobody to compare is installed; pip install -e ".[jax,tensorflow,stream,bench]".')
 
     machine = report.machine()
+    layouts = []
+    if args.scaling:
+        layouts = [layout for one in present for layout in layouts_of(one, machine["cores"], args.per_device)]
+        present = [layout.contestant() for layout in layouts]
     if said := report.warning(machine):
         print(f"warning: {said}", file=sys.stderr)
     measured, failed = [], {}
@@ -64,8 +71,17 @@ def main(args: options.Namespace) -> None:
                 keep_traces(finished, Path(args.profile))
             answers = {worker.contestant.name: worker.answers[warmup:] for worker in finished}
         failed |= died
-        results = memory.figures(workload, answers) if over_epochs else report.figures(workload, answers)
-        print(*(memory.table(results, rounds) if over_epochs else report.table(results)), sep="\n")
+        if over_epochs:
+            results = memory.figures(workload, answers)
+            lines = memory.table(results, rounds)
+        elif args.scaling:
+            weights = max((worker.weights for worker in finished), default=0)
+            results = scaling.figures(workload, answers, layouts, weights)
+            lines = scaling.table(results)
+        else:
+            results = report.figures(workload, answers)
+            lines = report.table(results)
+        print(*lines, sep="\n")
         measured.append({"workload": asdict(workload), "contestants": results})
     if args.json:
         about = {"rounds": rounds, "machine": machine, "versions": report.versions(), "left_out": skipped | failed}
@@ -76,14 +92,32 @@ def main(args: options.Namespace) -> None:
         options.fail(1, "; ".join(f"{name} {reason}" for name, reason in failed.items()))
 
 
+def check_scaling(args: options.Namespace, kind: str) -> None:
+    """Refuse what does not go together with several devices."""
+    if args.per_device and not args.scaling:
+        options.fail(2, "--per-device is of --scaling; give both.")
+    if args.scaling and (kind not in scaling.KINDS or args.workload == "memory"):
+        options.fail(2, f"--scaling is of training, and not of {args.workload}; choose another --workload.")
+    if args.scaling and (args.profile or args.precision != "float32"):
+        options.fail(2, "--scaling takes neither --profile nor --precision; leave them out.")
+
+
+def layouts_of(contestant: Contestant, cores: int, per_device: bool) -> list[scaling.Layout]:
+    """Return the layouts in which one of kerasgan's contestants trains."""
+    backend = str(contestant.backend)
+    return scaling.layouts(backend, scaling.accelerators(backend), cores, per_device)
+
+
 def chosen(args: options.Namespace, kind: str) -> list[Contestant]:
-    """Return who was asked for; where memory is measured and nobody was, kerasgan."""
-    able = taking_part(kind, in_bfloat16=True)
+    """Return who was asked for; where memory or scaling is measured and nobody was, kerasgan."""
+    everybody = taking_part(kind, in_bfloat16=True)
+    able = [one for one in everybody if one.name in KERASGAN] if args.scaling else everybody
     if strangers := [name for name in args.only or () if BY_NAME[name] not in able]:
         names = ", ".join(one.name for one in able)
-        options.fail(2, f"{strangers[0]} takes no part in {args.workload}; choose among {names}.")
-    if args.only:
-        return [BY_NAME[name] for name in dict.fromkeys(args.only)]
+        part = "--scaling" if args.scaling else args.workload
+        options.fail(2, f"{strangers[0]} takes no part in {part}; choose among {names}.")
+    if args.only or args.scaling:
+        return [BY_NAME[name] for name in dict.fromkeys(args.only or KERASGAN)]
     everybody = taking_part(kind, in_bfloat16=args.precision == "mixed_bfloat16")
     return everybody if args.workload != "memory" else [one for one in everybody if one.name.startswith(KERASGAN)]
 
@@ -163,6 +197,10 @@ if __name__ == "__main__":
         "(default: the trainer's own)")  # fmt: skip
     add("--profile", type=options.path, metavar="DIR", help="write there what TensorBoard's profiler shows of a "
         "warm-up round of kerasgan's")  # fmt: skip
+    add("--scaling", action="store_true", help="compare kerasgan with itself: on 1, 2, ... devices of this machine, "
+        "and as 1 and 2 processes; --only says on which backends")  # fmt: skip
+    add("--per-device", action="store_true", help="with --scaling, give each device as large a batch as one device "
+        "alone has (default: its part of that batch)")  # fmt: skip
     add("--debug", action="store_true", help="show all that a contestant said which failed")
     add("--json", type=options.path, metavar="FILE", help="write the figures there")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # on the way out the contestants are ended

@@ -33,10 +33,12 @@ def train(
     precision: str = "float32",
     steps_per_execution: int | str | None = None,
     profile: int | None = None,
+    distribution: str | None = None,
 ) -> None:
     """Train round after round; `steps_per_execution` is the trainer's own choice if None."""
     more = {} if steps_per_execution is None else {"steps_per_execution": steps_per_execution}
     more |= {"max_epochs": 10**9, "callbacks": [Rounds(gate)], "precision": precision, "profile": profile}
+    more |= {"distribution": distribution}
     trainer = kg.Trainer("run", seed=0, **more)
     labels = {}
     if workload.kind == "classifier":

@@ -14,6 +14,7 @@ from typing import IO, Any
 from peers.contestants import Contestant
 from peers.workloads import Workload
 
+OF_TRAINER = ("kerasgan_trainer.train", "kerasgan_devices.train")
 SCRIPTS = Path(__file__).resolve().parents[1]
 
 
@@ -41,6 +42,7 @@ class Worker:
 
     Attributes:
         folder: As given.
+        weights: How many it trains, once it is ready.
         answers: What it said after each round: seconds by the clock and of the processor, megabytes now and at the
             peak so far, programs compiled so far.
     """
@@ -49,10 +51,13 @@ class Worker:
         self.contestant, self.folder, self._log = contestant, folder, folder / "log"
         folder.mkdir()
         self.answers: list[dict[str, float]] = []
-        options = json.dumps({"workload": asdict(workload), "kerasgan": kerasgan})
+        function = contestant.functions[workload.kind]
+        more = kerasgan if function in OF_TRAINER else {}
+        work = {"workload": asdict(workload), "function": function, "options": contestant.options | more}
+        self.weights = 0
         self._output: IO[str] = self._log.open("w")
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "peers.worker", contestant.name, options],
+            [sys.executable, "-m", "peers.worker", contestant.name, json.dumps(work)],
             cwd=folder,
             env=_environment(contestant),
             stdin=subprocess.PIPE,
@@ -64,7 +69,8 @@ class Worker:
 
     def ready(self) -> int:
         """Wait until it could begin; return how many weights it trains."""
-        return int(self._answer()["parameters"])
+        self.weights = int(self._answer()["parameters"])
+        return self.weights
 
     def round(self) -> float:
         """Have it train one round; return its seconds."""

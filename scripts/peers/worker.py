@@ -1,4 +1,4 @@
-"""The process of one contestant, `python -m peers.worker NAME OPTIONS`; it does a round each time it is told to.
+"""The process of one contestant, `python -m peers.worker NAME WORK`; it does a round each time it is told to.
 
 It reads a line for each round on stdin, and answers with a line of JSON on stdout; at the end of stdin it ends. All
 else that is printed goes to stderr, which `benchmark.py` keeps in a file. Runs and logs go into the present directory.
@@ -11,9 +11,8 @@ import resource
 import sys
 import time
 from pathlib import Path
-from typing import TextIO
+from typing import IO, TextIO
 
-from peers.contestants import BY_NAME
 from peers.workloads import Workload
 
 
@@ -29,6 +28,7 @@ class Gate:
 
     Attributes:
         programs: Compiled so far; whoever trains counts them, and most do not.
+        followers: Where other processes that train along read their orders.
     """
 
     def __init__(self, orders: TextIO, answers: TextIO) -> None:
@@ -36,6 +36,7 @@ class Gate:
         self._began: tuple[float, float] | None = None
         self._about: dict[str, int] = {}
         self.programs = 0
+        self.followers: list[IO[str]] = []
 
     def ready(self, parameters: int) -> None:
         """Say how many weights are trained, which must be the same for all."""
@@ -63,6 +64,8 @@ class Gate:
         print(json.dumps(answer), file=self._answers, flush=True)
         if not self._orders.readline():
             raise SystemExit
+        for follower in self.followers:
+            print(file=follower, flush=True)
         self._began = time.perf_counter(), time.process_time()
 
 
@@ -77,16 +80,14 @@ def resident_megabytes() -> float | None:
 
 def main() -> None:
     """Do round after round until stdin ends."""
-    name, options = sys.argv[1], json.loads(sys.argv[2])
+    work = json.loads(sys.argv[2])
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever a library prints must not look like an answer
-    shape = tuple(options["workload"].pop("image_shape"))
-    workload = Workload(image_shape=shape, **options["workload"])
-    contestant = BY_NAME[name]
-    file, function = contestant.functions[workload.kind].split(".")
-    more = options["kerasgan"] if file == "kerasgan_trainer" else {}
-    work = getattr(importlib.import_module(f"peers.{file}"), function)
-    work(workload, Gate(sys.stdin, answers), **contestant.options, **more)
+    shape = tuple(work["workload"].pop("image_shape"))
+    workload = Workload(image_shape=shape, **work["workload"])
+    file, function = work["function"].split(".")
+    train = getattr(importlib.import_module(f"peers.{file}"), function)
+    train(workload, Gate(sys.stdin, answers), **work["options"])
 
 
 if __name__ == "__main__":

@@ -21,12 +21,15 @@ BACKEND = os.environ["KERAS_BACKEND"]
 FEW = ["--workload", "tiny", "--steps", 3, "--rounds", 2, "--warmup", 1]
 
 
-def test_kerasgan_is_compared_with_stock_keras_and_who_is_not_installed_is_named(script, tmp_path, monkeypatch):
+def test_kerasgan_is_compared_with_stock_keras_and_who_is_not_installed_is_named_and_a_trace_is_left(
+    script, tmp_path, monkeypatch
+):
     (tmp_path / "temporary").mkdir()
     monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
     asked = ["kerasgan-jax", "keras-jax", "kerasgan-tensorflow", "keras-tensorflow"]
     only = [word for name in asked for word in ("--only", name)]
-    done = script("benchmark.py", *FEW, *only, "--json", "figures.json")
+    traced = ["--steps-per-execution", 1, "--profile", "traces"]
+    done = script("benchmark.py", *FEW, *only, *traced, "--json", "figures.json")
     assert done.returncode == 0, done.stderr
     found = json.loads((tmp_path / "figures.json").read_text())
     missing = [name for name in ("jax", "tensorflow") if importlib.util.find_spec(name) is None]
@@ -43,6 +46,12 @@ def test_kerasgan_is_compared_with_stock_keras_and_who_is_not_installed_is_named
     assert stock["over"][f"kerasgan-{BACKEND}"] == pytest.approx(sum(ratios) / 2)
     assert stock["peak_megabytes"] > 50
     assert list((tmp_path / "temporary").iterdir()) == []
+    assert "traces: tensorboard --logdir traces shows them" in done.stdout
+    traces = [f"kerasgan-{name}" for name in ("jax", "tensorflow") if name not in missing]
+    assert sorted(folder.name for folder in (tmp_path / "traces").iterdir()) == traces
+    for trace in traces:
+        (file,) = (tmp_path / "traces" / trace).glob("plugins/profile/*/*.xplane.pb")
+        assert file.stat().st_size > 1000
 
 
 def test_a_contestant_that_fails_is_named_with_its_error_and_the_status_tells(script, tmp_path, monkeypatch):
@@ -177,16 +186,6 @@ def test_the_other_workloads_run(script, tmp_path, workload, names):
     for figures in found.values():
         assert figures["images_per_second"] == pytest.approx(4000 / figures["ms_per_step"]["median"])
         assert figures["over"][f"kerasgan-{BACKEND}"] > 0
-
-
-def test_a_trace_that_tensorboard_finds_is_left_of_kerasgan(script, tmp_path):
-    only = ["--only", f"kerasgan-{BACKEND}", "--only", f"keras-{BACKEND}"]
-    done = script("benchmark.py", *FEW, *only, "--steps-per-execution", 1, "--profile", "traces")
-    assert done.returncode == 0, done.stderr
-    assert "traces: tensorboard --logdir traces shows them" in done.stdout
-    assert [folder.name for folder in (tmp_path / "traces").iterdir()] == [f"kerasgan-{BACKEND}"]
-    (trace,) = (tmp_path / "traces").glob("*/plugins/profile/*/*.xplane.pb")
-    assert trace.stat().st_size > 1000
 
 
 def test_the_epochs_of_a_split_are_all_its_images_in_another_order_each_time(tmp_path, monkeypatch):

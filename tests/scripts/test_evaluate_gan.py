@@ -14,9 +14,9 @@ SCRIPTS = Path(__file__).parents[2] / "scripts"
 IDX = {"images-idx3": (28, 28), "labels-idx1": ()}
 
 
-def generator(channels=1):
-    """A network from 4 latents to 28x28, whose samples differ from each other."""
-    layers = [keras.Input((4,)), keras.layers.Dense(28 * 28 * channels, activation="tanh")]
+def generator(channels=1, latents=4):
+    """A network from latents to 28x28, whose samples differ from each other."""
+    layers = [keras.Input((latents,)), keras.layers.Dense(28 * 28 * channels, activation="tanh")]
     return keras.Sequential([*layers, keras.layers.Reshape((28, 28, channels))], name="generator")
 
 
@@ -90,6 +90,16 @@ def test_a_run_and_its_exported_generator_measure_the_same(script, run_dir, tmp_
     assert untrusted.returncode == 2 and "comes from elsewhere" in untrusted.stderr
 
 
+def test_a_generator_that_takes_labels_is_asked_for_every_class(script, tmp_path):
+    told = kg.networks.conditional.generator(generator(latents=4 + 10), 10)
+    told.save(tmp_path / "generator.keras")
+    measured = script(
+        "evaluate_gan.py", "generator.keras", "--dataset", "digits", "--trust", "--samples", "60", "--json", "file.json"
+    )
+    assert (measured.returncode, measured.stderr) == (0, "")
+    assert 0 <= json.loads((tmp_path / "file.json").read_text())["samples"]["conditional_accuracy"] < 0.5
+
+
 def test_modes_of_stacked_mnist_are_counted(script, tmp_path):
     generator(channels=3).save(tmp_path / "generator.keras")
     line = ["generator.keras", "--dataset", "stacked_mnist", "--data-dir", mnist_of(tmp_path / "mnist"), "--stacked"]
@@ -137,9 +147,10 @@ def test_samples_of_a_conditional_gan_are_of_all_classes_by_turns_and_a_row_each
             return -np.ones((rows, steps, 28, 28, 1), "float32")
 
     gan = Conditional()
-    images = script["drawn"](gan, 7, 0)
-    assert (images[:, 0, 0, 0] * 4).tolist() == script["labels_of"](gan, 7).tolist() == [0, 1, 2, 0, 1, 2, 0]
-    data = SimpleNamespace(name="digits", class_names=["a", "b", "c"])
+    data = SimpleNamespace(name="digits", class_names=["a", "b", "c"], num_classes=3)
+    labels = script["labels_of"](gan, 7, data)
+    images = script["drawn"](gan, labels, 7, 0)
+    assert (images[:, 0, 0, 0] * 4).tolist() == labels.tolist() == [0, 1, 2, 0, 1, 2, 0]
     sheet = script["contact_sheet"](gan, images, None, data, SimpleNamespace(source="run", seed=0))
     rows = np.flatnonzero((sheet == 191).all(axis=-1).any(axis=1))  # class 2: 0.5 of [-1, 1]
     assert (np.diff(rows) > 1).sum() == 1  # in the row of samples, and in the last row

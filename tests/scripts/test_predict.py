@@ -13,6 +13,7 @@ from PIL import Image
 
 import kerasgan as kg
 from kerasgan.testing import tiny_gan, tiny_images
+from tests.inputs import commands
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 sys.path.insert(0, str(SCRIPTS))
@@ -33,9 +34,12 @@ def place(tmp_path_factory):
     np.savez(path / "untested.npz", images=images, labels=labels)
     np.savez(path / "large.npz", x_train=np.zeros((4, 9, 9), "uint8"), x_test=np.zeros((4, 9, 9), "uint8"))
     line = ["--model", "dense", "--dataset", "squares.npz", "--val-size", "16", "--epochs", "6", "--batch-size", "16"]
-    train = [sys.executable, str(SCRIPTS / "train_classifier.py"), *line, "--run-dir", "run"]
-    trained = subprocess.run(train, cwd=path, capture_output=True, text=True, timeout=300)
-    assert trained.returncode == 0, trained.stderr
+    with pytest.MonkeyPatch.context() as patch, commands.signals_kept():
+        patch.chdir(path)
+        patch.setenv("KERAS_BACKEND", keras.config.backend())
+        patch.delenv("KERASGAN_DATA_DIR", raising=False)
+        patch.setattr(sys, "argv", ["train_classifier.py", *line, "--run-dir", "run"])
+        runpy.run_path(str(SCRIPTS / "train_classifier.py"), run_name="__main__")
     return path
 
 

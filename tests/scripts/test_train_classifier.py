@@ -19,13 +19,13 @@ def labelled(tmp_path):
     return path
 
 
-def test_a_run_is_trained_reported_stopped_and_resumed(script, labelled, tmp_path):
+def test_a_run_is_trained_reported_stopped_and_resumed(script, here, labelled, tmp_path):
     arguments = ["--model", "cnn", "--dataset", labelled, "--run-dir", "run", "--augment", "shift", *SMALL]
     more = ["--weight-decay", "1e-3", "--reduce-lr", "2"]
     first = script("train_classifier.py", *arguments, *more, "--max-steps", "7")
     assert first.returncode == 0, first.stderr
     assert first.stderr == ""
-    resumed = script("train_classifier.py", *arguments, *more, "--epochs", "4", "--resume")
+    resumed = here("train_classifier.py", *arguments, *more, "--epochs", "4", "--resume")
     assert resumed.returncode == 0, resumed.stderr
     for line in ("report.md", "model.keras", "test  loss"):
         assert line in resumed.stdout
@@ -36,12 +36,12 @@ def test_a_run_is_trained_reported_stopped_and_resumed(script, labelled, tmp_pat
     assert (tmp_path / "run/checkpoints/best.json").exists()
     kinds = {type(layer) for layer in keras.saving.load_model(tmp_path / "run/model.keras").layers}
     assert keras.layers.MaxPooling2D in kinds
-    again = script("train_classifier.py", *arguments)
+    again = here("train_classifier.py", *arguments)
     assert (again.returncode, again.stderr.count("\n")) == (2, 1)
 
 
-def test_a_rehearsal_on_the_default_data_leaves_nothing_behind(script, tmp_path):
-    finished = script("train_classifier.py", "--model", "scratch", "--init", "glorot", "--fast-dev-run")
+def test_a_rehearsal_on_the_default_data_leaves_nothing_behind(here, tmp_path):
+    finished = here("train_classifier.py", "--model", "scratch", "--init", "glorot", "--fast-dev-run")
     assert finished.returncode == 0, finished.stderr
     assert "digits, 1,350 images, 28x28x1" in finished.stdout
     assert list(tmp_path.iterdir()) == []
@@ -57,8 +57,8 @@ def test_a_rehearsal_on_the_default_data_leaves_nothing_behind(script, tmp_path)
     ],
     ids=lambda value: value[1] if isinstance(value, list) else "",
 )
-def test_bad_input_is_one_line_and_leaves_nothing_behind(script, tmp_path, arguments, complaint):
-    finished = script("train_classifier.py", *arguments)
+def test_bad_input_is_one_line_and_leaves_nothing_behind(here, tmp_path, arguments, complaint):
+    finished = here("train_classifier.py", *arguments)
     assert finished.returncode == 2
     assert complaint in finished.stderr
     assert finished.stderr.startswith("error: ")

@@ -1,28 +1,31 @@
 import json
-import os
 import signal
 import subprocess
 import time
 
+import keras
+import numpy as np
 import pytest
 from PIL import Image
+
+import kerasgan as kg
 
 SMALL = ["--batch-size", "16", "--latent-dim", "8", "--seed", "3"]
 
 
-def test_a_run_is_trained_resumed_and_sampled(script, squares, tmp_path):
+def test_a_run_is_trained_resumed_and_sampled(script, here, squares, tmp_path):
     trained = script("train_gan.py", "--dataset", squares, "--epochs", "1", "--run-dir", "run", *SMALL)
     assert trained.returncode == 0, trained.stderr
     assert trained.stderr == ""
     for line in ("epoch-0001.png", "generator.keras", "tensorboard --logdir run/tensorboard"):
         assert line in trained.stdout
 
-    again = script("train_gan.py", "--dataset", squares, "--epochs", "1", "--run-dir", "run", *SMALL)
+    again = here("train_gan.py", "--dataset", squares, "--epochs", "1", "--run-dir", "run", *SMALL)
     assert again.returncode == 2
     assert again.stderr.startswith("error: run already holds a run")
     assert again.stderr.count("\n") == 1
 
-    resumed = script("train_gan.py", "--dataset", squares, "--epochs", "2", "--run-dir", "run", "--resume", *SMALL)
+    resumed = here("train_gan.py", "--dataset", squares, "--epochs", "2", "--run-dir", "run", "--resume", *SMALL)
     assert resumed.returncode == 0, resumed.stderr
     assert json.loads((tmp_path / "run/results.json").read_text())["steps"] == 8
 
@@ -33,12 +36,12 @@ def test_a_run_is_trained_resumed_and_sampled(script, squares, tmp_path):
     for grid in grids:
         with Image.open(grid) as image:
             assert image.width > 300
-    script("sample.py", "run", "--seed", "7", "--count", "16", "--rows", "2", "--steps", "5")
+    here("sample.py", "run", "--seed", "7", "--count", "16", "--rows", "2", "--steps", "5")  # in another process
     assert first == [grid.read_bytes() for grid in grids]
 
 
-def test_a_fast_dev_run_on_the_default_data_leaves_nothing_behind(script, tmp_path):
-    finished = script("train_gan.py", "--fast-dev-run")
+def test_a_fast_dev_run_on_the_default_data_leaves_nothing_behind(here, tmp_path):
+    finished = here("train_gan.py", "--fast-dev-run")
     assert finished.returncode == 0, finished.stderr
     assert "digits, 1,500 images, 28x28x1" in finished.stdout
     assert list(tmp_path.iterdir()) == []
@@ -54,8 +57,8 @@ def test_a_fast_dev_run_on_the_default_data_leaves_nothing_behind(script, tmp_pa
     ],
     ids=lambda value: value[1] if isinstance(value, list) else "",
 )
-def test_bad_input_is_one_line_and_leaves_nothing_behind(script, tmp_path, arguments, complaint):
-    finished = script("train_gan.py", *arguments)
+def test_bad_input_is_one_line_and_leaves_nothing_behind(here, tmp_path, arguments, complaint):
+    finished = here("train_gan.py", *arguments)
     assert finished.returncode == 2
     assert complaint in finished.stderr
     assert finished.stderr.startswith("error: ")
@@ -63,8 +66,8 @@ def test_bad_input_is_one_line_and_leaves_nothing_behind(script, tmp_path, argum
     assert list(tmp_path.iterdir()) == []
 
 
-def test_sampling_from_a_directory_without_a_run_is_one_line(script, tmp_path):
-    finished = script("sample.py", tmp_path)
+def test_sampling_from_a_directory_without_a_run_is_one_line(here, tmp_path):
+    finished = here("sample.py", tmp_path)
     assert finished.returncode == 2
     assert "holds no run" in finished.stderr
     assert finished.stderr.count("\n") == 1
@@ -88,34 +91,23 @@ def test_a_signal_saves_the_state_and_is_told_by_the_exit_status(command, square
     assert json.loads((tmp_path / "run/results.json").read_text())["status"] == "interrupted"
 
 
-POISONED = """
-import runpy, sys
-import keras, numpy as np
-import kerasgan as kg
-healthy = kg.GAN.losses_of
-def losses_of(self, images, latents, training, labels=None):
-    losses = healthy(self, images, latents, training)
-    factor = keras.ops.where(self.optimizer.iterations >= 5, np.nan, 1.0)
-    return losses | {"discriminator": losses["discriminator"] * factor}
-kg.GAN.losses_of = losses_of
-sys.argv = sys.argv[1:]
-runpy.run_path(sys.argv[0], run_name="__main__")
-"""
-
-
 @pytest.mark.parametrize(("how", "returns"), [("stop", 0), ("restore", 3)])
 def test_a_loss_that_is_nan_ends_the_script_with_status_1_and_names_the_player_and_the_step(
-    command, squares, tmp_path, how, returns
+    here, squares, tmp_path, monkeypatch, how, returns
 ):
-    python, path, *arguments = command(
-        "train_gan.py", "--dataset", squares, "--epochs", "3", "--run-dir", "run", *SMALL
-    )
-    environment = {**os.environ, "PYTHONPATH": os.path.dirname(path)}
-    line = [python, "-c", POISONED, path, *arguments, "--on-nan", how]
-    ended = subprocess.run(line, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
+    healthy = kg.GAN.losses_of
+
+    def losses_of(self, images, latents, training, labels=None):
+        losses = healthy(self, images, latents, training)
+        factor = keras.ops.where(self.optimizer.iterations >= 5, np.nan, 1.0)
+        return losses | {"discriminator": losses["discriminator"] * factor}
+
+    monkeypatch.setattr(kg.GAN, "losses_of", losses_of)
+    line = ["--dataset", squares, "--epochs", "3", "--run-dir", "run", *SMALL, "--on-nan", how]
+    ended = here("train_gan.py", *line)
     assert ended.returncode == 1, ended.stderr
     *before, error = ended.stderr.splitlines()
-    # TensorFlow greets on stderr where it is imported before the script can withhold that.
+    # TensorFlow, too, says something where functions of one name are traced again and again in one process.
     warnings = [line for line in before if line.startswith("warning: ")]
     assert error.startswith("error: discriminator_loss is nan at step 6 (epoch 2): lower the learning rate")
     assert len(warnings) == returns
