@@ -27,7 +27,7 @@ def main(args: options.Namespace) -> None:
     began = time.perf_counter()
     check(args)
     path = Path(args.source)
-    gan, generate, facts = of_file(path, args) if is_file(path) else of_run(path, args)
+    gan, facts = of_file(path, args) if is_file(path) else of_run(path, args)
     dataset = args.dataset or facts["dataset"]
     if dataset.replace("-", "_") == "stacked_mnist" and not (args.stacked or args.features):
         options.fail(2, "images of stacked_mnist have three channels, which no network of ours sees; add --stacked.")
@@ -36,7 +36,8 @@ def main(args: options.Namespace) -> None:
     if data.test is None:
         raise ValueError(f"{data.name} has no test images to hold samples against; name data that have.")
     count = args.samples or (kg.metrics.STACKED_SAMPLES if args.stacked else 10_000)
-    images = generate(count)
+    labels = labels_of(gan, count, data)
+    images = drawn(gan, labels, count, args.seed)
     if images.shape[1:] != data.image_shape:
         raise ValueError(
             f"{args.source} makes images of {images.shape[1:]}, and those of {data.name} are {data.image_shape}; "
@@ -46,7 +47,7 @@ def main(args: options.Namespace) -> None:
     if args.stacked:
         found = stacked(images, data, network)
     else:
-        quality = measured(images, data, network, labels_of(gan, count))
+        quality = measured(images, data, network, labels)
         found, nearest = quality.as_dict(), data.train.images[quality.nearest.positions[:SHOWN]]
     facts = {"source": args.source, **facts, "dataset": data.name, "data_fingerprint": data.fingerprint()}
     facts |= {"seed": args.seed, "version": kg.__version__}
@@ -55,7 +56,7 @@ def main(args: options.Namespace) -> None:
         return json.dumps({**facts, "seconds": round(time.perf_counter() - began, 1), **found}, indent=1) + "\n"
 
     text = as_json()
-    if gan is not None:
+    if not is_file(path):
         kg.checkpoints.write_atomically(path / "quality.json", text.encode())
         print(f"figures: {path / 'quality.json'}")
         sheet = contact_sheet(gan, images[:SHOWN], nearest, data, args)
@@ -88,56 +89,43 @@ def is_file(path: Path) -> bool:
     return bool(path.suffix) and not path.is_dir()
 
 
-def of_run(run_dir: Path, args: options.Namespace) -> tuple[Any, Any, dict[str, Any]]:
-    """Return the GAN of a run, what draws samples of it, and what the run says of itself."""
+def of_run(run_dir: Path, args: options.Namespace) -> tuple[Any, dict[str, Any]]:
+    """Return the GAN of a run, and what the run says of itself."""
     import kerasgan as kg
 
     gan = kg.load_run(run_dir, step=args.step)
     if not isinstance(gan, kg.GAN):
         raise ValueError(f"{run_dir} is the run of a {type(gan).__name__}, not of a GAN; name one of train_gan.py.")
     name = str(json.loads((run_dir / "config.json").read_bytes())["data"].get("name"))
-    if (
-        args.dataset is None and name not in kg.metrics.FEATURES_OF
-    ):  # a run of others shall not lead to any place on this machine
+    # A run of others shall not lead to any place on this machine.
+    if args.dataset is None and name not in kg.metrics.FEATURES_OF:
         raise ValueError(
             f"the data of {run_dir} are none of {', '.join(kg.metrics.FEATURES_OF)}; say where with --dataset."
         )
-    return gan, (lambda count: drawn(gan, count, args.seed)), {"dataset": name, "step": gan.global_step}
+    return gan, {"dataset": name, "step": gan.global_step}
 
 
-def of_file(path: Path, args: options.Namespace) -> tuple[None, Any, dict[str, Any]]:
-    """Return no GAN, and what draws samples with the generator of a file."""
-    import numpy as np
-
+def of_file(path: Path, args: options.Namespace) -> tuple[Any, dict[str, Any]]:
+    """Return the generator of a file, which says nothing of itself."""
     import kerasgan as kg
 
     if args.dataset is None:
         options.fail(2, f"{path} does not say what data its network was trained on; name them with --dataset.")
     if args.step is not None:
         options.fail(2, f"--step chooses a checkpoint of a run, and {path} is one file; leave it out.")
-    generator = kg.load_network(path, trust=args.trust)
-    shapes = getattr(generator, "input_shape", None), getattr(generator, "output_shape", None)
-    if [type(shape) is tuple and len(shape) for shape in shapes] != [2, 4] or None in (shapes[0][1], *shapes[1][1:]):
-        raise ValueError(f"{path} maps {shapes[0]} to {shapes[1]}; name a network from latents to images.")
-
-    def generate(count: int) -> Any:
-        latents = np.random.default_rng(args.seed).standard_normal((count, shapes[0][1]))  # as those of GAN.generate
-        return np.asarray(generator.predict(latents.astype("float32"), batch_size=256, verbose=0))
-
-    return None, generate, {}
+    return kg.load_generator(path, trust=args.trust), {}
 
 
-def labels_of(gan: Any, count: int) -> Any:
+def labels_of(gan: Any, count: int, data: Any) -> Any:
     """Return what samples shall show: all classes by turns, or None where a GAN knows of none."""
     import numpy as np
 
-    classes = getattr(gan, "num_classes", None)
+    classes = data.num_classes if getattr(gan, "takes_labels", False) else getattr(gan, "num_classes", None)
     return None if classes is None else np.arange(count) % classes
 
 
-def drawn(gan: Any, count: int, seed: int) -> Any:
-    """Draw samples, of all classes by turns if there are any."""
-    labels = labels_of(gan, count)
+def drawn(gan: Any, labels: Any, count: int, seed: int) -> Any:
+    """Draw samples, of the classes `labels` if there are any."""
     return gan.generate(count, seed=seed, **({} if labels is None else {"labels": labels}))
 
 
@@ -199,7 +187,8 @@ def curves(
     rows = []
     for step in steps or kg.checkpoints.CheckpointStore(elsewhere or run_dir / "checkpoints").steps():
         try:
-            images = drawn(kg.load_run(run_dir, step=step, module=gan), count, args.seed)
+            gan = kg.load_run(run_dir, step=step, module=gan)
+            images = drawn(gan, labels_of(gan, count, data), count, args.seed)
             rows.append({"step": step, **stick.measure(images)})
         except (kg.checkpoints.CheckpointError, ValueError) as error:  # damaged, or the generator had diverged
             print(f"step {step:,} is left out: {error}")

@@ -69,7 +69,10 @@ FILES = {
         ["generator.keras", "--dataset", "digits"],
         "generator.keras makes images of (8, 8, 1), and those of digits are (28, 28, 1)",
     ),
-    "no generator": (["classifier.keras", "--dataset", "digits"], "name a network from latents to images"),
+    "no generator": (
+        ["classifier.keras", "--dataset", "digits"],
+        "name a network from latents, or latents and labels, to images",
+    ),
     "stacked without saying so": (
         ["generator.keras", "--dataset", "stacked-mnist"],
         "images of stacked_mnist have three channels, which no network of ours sees; add --stacked.",
