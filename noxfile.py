@@ -13,7 +13,7 @@ nox.options.sessions = ["lint", "types", "tests", "cross_backend", "notebooks"]
 
 BACKENDS = ["jax", "tensorflow"]
 # A worker for every core: two of them halve the minutes; more than eight would take the memory of a laptop.
-IN_PARALLEL = ["--numprocesses=auto", "--maxprocesses=8", "--dist=worksteal"]
+IN_PARALLEL = ["--numprocesses=auto", "--maxprocesses=8", "--dist=worksteal", "--durations=15"]
 DEV_TOOLS = nox.project.load_toml("pyproject.toml")["project"]["optional-dependencies"]["dev"]
 
 

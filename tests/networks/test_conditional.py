@@ -14,8 +14,9 @@ CLASSES, SHAPE = 3, (8, 8, 1)
 LOADING = """
 import sys
 import keras, numpy as np
-network = keras.saving.load_model(sys.argv[1])
-np.save(sys.argv[2], network.predict([np.load(sys.argv[3]), np.array([0, 2])], verbose=0))
+for file, outputs, inputs in zip(sys.argv[1::3], sys.argv[2::3], sys.argv[3::3]):
+    network = keras.saving.load_model(file)
+    np.save(outputs, network.predict([np.load(inputs), np.array([0, 2])], verbose=0))
 assert "kerasgan" not in sys.modules
 """
 
@@ -128,22 +129,23 @@ def test_every_weight_of_a_conditional_pair_has_a_finite_gradient():
     assert (np.abs(numbers(vectors)).sum(axis=1) > 0).all()
 
 
-@pytest.mark.parametrize("part", ["generator", "discriminator"])
-def test_exported_networks_load_where_kerasgan_is_not(tmp_path, part):
-    if part == "generator":
-        network = conditional.generator(dcgan.generator(SHAPE, 4 + CLASSES), CLASSES)
-        inputs = normal(2, 4)
-    else:
-        network, inputs = conditional.projection_discriminator(builders()["residual"](), CLASSES), normal(2, *SHAPE)
-    kg.layers.to_stock(network).save(tmp_path / "network.keras")
-    np.save(tmp_path / "inputs.npy", inputs)
-    names = [str(tmp_path / name) for name in ("network.keras", "outputs.npy", "inputs.npy")]
+def test_exported_networks_load_where_kerasgan_is_not(tmp_path):
+    pairs = {
+        "generator": (conditional.generator(dcgan.generator(SHAPE, 4 + CLASSES), CLASSES), normal(2, 4)),
+        "discriminator": (conditional.projection_discriminator(builders()["residual"](), CLASSES), normal(2, *SHAPE)),
+    }
+    names = []
+    for part, (network, inputs) in pairs.items():
+        kg.layers.to_stock(network).save(tmp_path / f"{part}.keras")
+        np.save(tmp_path / f"{part}-inputs.npy", inputs)
+        names += [f"{part}.keras", f"{part}-outputs.npy", f"{part}-inputs.npy"]
     finished = subprocess.run(
         [sys.executable, "-c", LOADING, *names], capture_output=True, text=True, timeout=120, cwd=tmp_path
     )
     assert finished.returncode == 0, finished.stderr
-    expected = numbers(network(given(inputs, [0, 2])))
-    np.testing.assert_allclose(np.load(tmp_path / "outputs.npy"), expected, rtol=1e-4, atol=1e-5)
+    for part, (network, inputs) in pairs.items():
+        expected = numbers(network(given(inputs, [0, 2])))
+        np.testing.assert_allclose(np.load(tmp_path / f"{part}-outputs.npy"), expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize(

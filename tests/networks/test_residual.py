@@ -144,13 +144,14 @@ def test_spectral_normalization_wraps_every_kernel():
 
 
 @pytest.mark.parametrize(
-    "network",
+    "build",
     [
-        residual.generator((8, 8, 3), 4, width=4, cardinality=2, output_activation=None),
-        residual.discriminator((8, 8, 3), width=2, spectral_normalization=True),
+        lambda: residual.generator((8, 8, 3), 4, width=4, cardinality=2, output_activation=None),
+        lambda: residual.discriminator((8, 8, 3), width=2, spectral_normalization=True),
     ],
 )
-def test_the_configuration_rebuilds_the_network(network):
+def test_the_configuration_rebuilds_the_network(build):
+    network = build()
     again = network.__class__.from_config(network.get_config())
     again.set_weights(network.get_weights())
     inputs = normal(2, *network.input_shape[1:])
