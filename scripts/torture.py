@@ -5,7 +5,7 @@
 
 Prints a table in Markdown, a row for each trial of each case, and exits with 1 if any run was lost. Final states are
 compared by the sha256 of all their tensors (weights, moving averages, every optimizer's slots, counters, seeds) and of
-the figures in metrics.csv. Each life of a run is a process of its own, forked from this one before a backend has
+the figures in metrics.csv. Each life of a run is a process of its own, forked from one in which no backend has
 started. The first command takes 8 minutes on 2 cores of an AMD EPYC; docs/reliability.md has what the second found.
 """
 

@@ -1,15 +1,19 @@
 """What `torture.py` torments: five small runs, each of which may live several times, each time as a new process."""
 
 import csv
+import faulthandler
 import hashlib
+import multiprocessing
 import os
 import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NoReturn
+
+import options
 
 EPOCHS, BATCHES, BATCH_SIZE = 3, 8, 8
 STEPS = EPOCHS * BATCHES
@@ -21,6 +25,7 @@ CASES = {
     "ema_schedule": "GAN under weight EMA and a cosine schedule",
     "bfloat16": "DCGAN in mixed_bfloat16",
 }
+LONGEST_LIFE_SECONDS = 200.0
 # What a life tells through its pipe, a byte each: a step begins, a save begins, a save is over, training is over.
 STEP, SAVING, SAVED, TRAINED = b"t", b"s", b"e", b"f"
 
@@ -68,8 +73,7 @@ def digest(module: Any, run_dir: Path) -> str:
     """Return the sha256 of what a run has led to.
 
     Of all tensors, with their names, dtypes and shapes, of what was best, and of every figure of `metrics.csv` but the
-    seconds. Running
-    means are left out: they are zero at the beginning of an epoch, and are what `metrics.csv` shows.
+    seconds. Running means are left out: they are zero at the beginning of an epoch, and are what `metrics.csv` shows.
     """
     import kerasgan as kg
 
@@ -153,8 +157,16 @@ def train(
     return digest(module, run_dir)
 
 
+# A process in which a backend runs may not fork: what another of its threads has locked at that moment stays locked in
+# the new one for ever. So lives are forked by a server that has imported everything and started nothing.
+_nursery = multiprocessing.get_context("forkserver")
+_nursery.set_forkserver_preload(["kerasgan.testing"])
+
+
 class Life:
-    """A forked process that trains a run until it is done, stopped or killed.
+    """A process of its own that trains a run until it is done, stopped or killed.
+
+    One that takes `LONGEST_LIFE_SECONDS` writes into its log where it hangs, and fails.
 
     Args:
         run_dir: The directory of the run, new or to be resumed.
@@ -168,36 +180,15 @@ class Life:
     ) -> None:
         self.run_dir, self.steps, self.saving, self.trained = run_dir, 0, False, False
         self.final = run_dir.with_suffix(".final")
-        self._pipe, told = os.pipe()
-        sys.stdout.flush()
-        self.pid = os.fork()
-        if self.pid == 0:
-            os.close(self._pipe)
-            self._live(case, lambda byte: os.write(told, byte), stop_at, end_in_save)
-        os.close(told)
-
-    def _live(self, *how: Any) -> NoReturn:
-        """Train in the forked process, which must never return into its parent's code."""
-        status = 1
-        log = os.open(self.run_dir.with_suffix(".log"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-        os.dup2(log, 1)
-        os.dup2(log, 2)
-        try:
-            self.final.write_text(train(self.run_dir, *how))
-            status = 0
-        except BaseException as error:
-            number = getattr(error, "signal", None)
-            status = 1 if number is None else 128 + number
-            if number is None:
-                traceback.print_exc()
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(status)
+        self._hears, tells = _nursery.Pipe(duplex=False)
+        self._process = _nursery.Process(target=_live, args=(tells, run_dir, self.final, case, stop_at, end_in_save))
+        with options.greetings_withheld():  # The first one starts the server, which imports the backend.
+            self._process.start()
+        tells.close()
 
     def events(self) -> Iterator[bytes]:
         """Yield what the process tells, byte by byte, until it is gone."""
-        while byte := os.read(self._pipe, 1):
+        while byte := os.read(self._hears.fileno(), 1):
             self.steps += byte == STEP
             self.trained = self.trained or byte == TRAINED
             self.saving = byte == SAVING or (self.saving and byte != SAVED)
@@ -205,13 +196,36 @@ class Life:
 
     def send(self, number: int) -> None:
         """Send the process a signal, if it is still there."""
-        with suppress(ProcessLookupError):
-            os.kill(self.pid, number)
+        if self._process.is_alive() and self._process.pid is not None:
+            os.kill(self._process.pid, number)
 
     def end(self) -> int:
         """Wait for the end of the process, hear what it still had to say, and return its exit status."""
         for _ in self.events():
             pass
-        os.close(self._pipe)
-        _, status = os.waitpid(self.pid, 0)
-        return os.waitstatus_to_exitcode(status)
+        self._hears.close()
+        self._process.join()
+        return self._process.exitcode or 0
+
+
+def _live(
+    tells: Connection, run_dir: Path, final: Path, case: str, stop_at: int | None, end_in_save: tuple[int, float] | None
+) -> NoReturn:
+    """Train in a process of its own, and leave the digest of the state that this has led to."""
+    status = 1
+    log = os.open(run_dir.with_suffix(".log"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    faulthandler.dump_traceback_later(LONGEST_LIFE_SECONDS, exit=True)
+    try:
+        final.write_text(train(run_dir, case, lambda byte: os.write(tells.fileno(), byte), stop_at, end_in_save))
+        status = 0
+    except BaseException as error:
+        number = getattr(error, "signal", None)
+        status = 1 if number is None else 128 + number
+        if number is None:
+            traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
