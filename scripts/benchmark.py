@@ -22,7 +22,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import options
+import program
+import values
 from peers import memory, report, scaling
 from peers.contestants import BY_NAME, KERASGAN, Contestant, taking_part
 from peers.processes import Failed, Worker, started
@@ -31,7 +32,7 @@ from peers.workloads import OVER_EPOCHS, WORKLOADS
 MANY = 20  # Rounds, of which not each is worth a line.
 
 
-def main(args: options.Namespace) -> None:
+def main(args: program.Namespace) -> None:
     over_epochs = args.workload == "memory"
     workloads = OVER_EPOCHS if over_epochs else [WORKLOADS[args.workload]]
     workloads = [workload.changed(batch_size=args.batch_size, steps=args.steps) for workload in workloads]
@@ -40,15 +41,15 @@ def main(args: options.Namespace) -> None:
     # Of memory the first epoch counts, as the first.
     rounds, warmup = args.rounds or (50 if over_epochs else 5), 0 if over_epochs else args.warmup or 2
     if over_epochs and (args.warmup or rounds < memory.LEAST):
-        options.fail(2, f"memory takes no --warmup, and --rounds of at least {memory.LEAST}, each of them an epoch.")
+        program.fail(2, f"memory takes no --warmup, and --rounds of at least {memory.LEAST}, each of them an epoch.")
     if args.profile and args.workload in ("input", "memory"):
-        options.fail(2, f"--profile is of training by itself, and not of {args.workload}; leave it out.")
+        program.fail(2, f"--profile is of training by itself, and not of {args.workload}; leave it out.")
     skipped = {one.name: reason for one in contestants if (reason := one.missing())}
     present = [one for one in contestants if one.name not in skipped]
     for name, reason in skipped.items():
         print(f"{name}: skipped, {reason}")
     if not present:
-        options.fail(2, 'nobody to compare is installed; pip install -e ".[jax,tensorflow,stream,bench]".')
+        program.fail(2, 'nobody to compare is installed; pip install -e ".[jax,tensorflow,stream,bench]".')
 
     machine = report.machine()
     layouts = []
@@ -89,17 +90,17 @@ def main(args: options.Namespace) -> None:
         Path(args.json).write_text(json.dumps(about | figures, indent=2))
         print(f"figures: {args.json}")
     if failed:
-        options.fail(1, "; ".join(f"{name} {reason}" for name, reason in failed.items()))
+        program.fail(1, "; ".join(f"{name} {reason}" for name, reason in failed.items()))
 
 
-def check_scaling(args: options.Namespace, kind: str) -> None:
+def check_scaling(args: program.Namespace, kind: str) -> None:
     """Refuse what does not go together with several devices."""
     if args.per_device and not args.scaling:
-        options.fail(2, "--per-device is of --scaling; give both.")
+        program.fail(2, "--per-device is of --scaling; give both.")
     if args.scaling and (kind not in scaling.KINDS or args.workload == "memory"):
-        options.fail(2, f"--scaling is of training, and not of {args.workload}; choose another --workload.")
+        program.fail(2, f"--scaling is of training, and not of {args.workload}; choose another --workload.")
     if args.scaling and (args.profile or args.precision != "float32"):
-        options.fail(2, "--scaling takes neither --profile nor --precision; leave them out.")
+        program.fail(2, "--scaling takes neither --profile nor --precision; leave them out.")
 
 
 def layouts_of(contestant: Contestant, cores: int, per_device: bool) -> list[scaling.Layout]:
@@ -108,14 +109,14 @@ def layouts_of(contestant: Contestant, cores: int, per_device: bool) -> list[sca
     return scaling.layouts(backend, scaling.accelerators(backend), cores, per_device)
 
 
-def chosen(args: options.Namespace, kind: str) -> list[Contestant]:
+def chosen(args: program.Namespace, kind: str) -> list[Contestant]:
     """Return who was asked for; where memory or scaling is measured and nobody was, kerasgan."""
     everybody = taking_part(kind, in_bfloat16=True)
     able = [one for one in everybody if one.name in KERASGAN] if args.scaling else everybody
     if strangers := [name for name in args.only or () if BY_NAME[name] not in able]:
         names = ", ".join(one.name for one in able)
         part = "--scaling" if args.scaling else args.workload
-        options.fail(2, f"{strangers[0]} takes no part in {part}; choose among {names}.")
+        program.fail(2, f"{strangers[0]} takes no part in {part}; choose among {names}.")
     if args.only or args.scaling:
         return [BY_NAME[name] for name in dict.fromkeys(args.only or KERASGAN)]
     everybody = taking_part(kind, in_bfloat16=args.precision == "mixed_bfloat16")
@@ -174,39 +175,39 @@ def keep_traces(workers: list[Worker], folder: Path) -> None:
 
 def steps_per_execution(text: str) -> int | str:
     """Read what `kg.Trainer` takes."""
-    return text if text == "auto" else options.positive(text)
+    return text if text == "auto" else values.positive(text)
 
 
 if __name__ == "__main__":
-    parser = options.Parser(description="Compare the speed of kerasgan with that of its peers, on the same work.")
+    parser = program.Parser(description="Compare the speed of kerasgan with that of its peers, on the same work.")
     add = parser.add_argument
     add("--workload", choices=[*WORKLOADS, "memory"], default="dcgan", help="a DCGAN on 28x28; a tiny dense GAN, "
         "where the time between steps counts; the workshop's CNN; input, the batches of images alone, with nothing "
         "trained; memory, whether it or the time grows over 50 epochs of both GANs (default: %(default)s)")  # fmt: skip
-    add("--batch-size", type=options.positive, metavar="N", help="images a step (default: 256; tiny 8, cnn 128; in "
+    add("--batch-size", type=values.positive, metavar="N", help="images a step (default: 256; tiny 8, cnn 128; in "
         "memory the DCGAN 64)")  # fmt: skip
-    add("--steps", type=options.positive, metavar="N", help="steps in a round (default: 4; tiny 2000, cnn 50, input "
+    add("--steps", type=values.positive, metavar="N", help="steps in a round (default: 4; tiny 2000, cnn 50, input "
         "100; in memory 2 and the tiny GAN 200)")  # fmt: skip
-    add("--rounds", type=options.positive, metavar="N", help="rounds that count (default: 5; memory 50)")
-    add("--warmup", type=options.positive, metavar="N", help="rounds before them (default: 2)")
+    add("--rounds", type=values.positive, metavar="N", help="rounds that count (default: 5; memory 50)")
+    add("--warmup", type=values.positive, metavar="N", help="rounds before them (default: 2)")
     add("--only", action="append", choices=list(BY_NAME), metavar="NAME", help="one contestant, may be repeated: "
         + ", ".join(BY_NAME))  # fmt: skip
     add("--precision", choices=["float32", "mixed_bfloat16"], default="float32", help="mixed_bfloat16 adds kerasgan "
         "and Lightning in that precision (default: %(default)s)")  # fmt: skip
     add("--steps-per-execution", type=steps_per_execution, metavar="N", help="of kerasgan's trainer, a number or auto "
         "(default: the trainer's own)")  # fmt: skip
-    add("--profile", type=options.path, metavar="DIR", help="write there what TensorBoard's profiler shows of a "
+    add("--profile", type=values.path, metavar="DIR", help="write there what TensorBoard's profiler shows of a "
         "warm-up round of kerasgan's")  # fmt: skip
     add("--scaling", action="store_true", help="compare kerasgan with itself: on 1, 2, ... devices of this machine, "
         "and as 1 and 2 processes; --only says on which backends")  # fmt: skip
     add("--per-device", action="store_true", help="with --scaling, give each device as large a batch as one device "
         "alone has (default: its part of that batch)")  # fmt: skip
     add("--debug", action="store_true", help="show all that a contestant said which failed")
-    add("--json", type=options.path, metavar="FILE", help="write the figures there")
+    add("--json", type=values.path, metavar="FILE", help="write the figures there")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # on the way out the contestants are ended
     try:
         main(parser.parse_args())
     except OSError as error:
-        options.fail(1, str(error))
+        program.fail(1, str(error))
     except KeyboardInterrupt:
         raise SystemExit(130) from None

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import options
+import program
+import values
 
 SCRIPTS = Path(__file__).parent
 COLUMNS = {
@@ -28,7 +30,7 @@ COLUMNS = {
 }
 
 
-def main(args: options.Namespace) -> None:
+def main(args: program.Namespace) -> None:
     import kerasgan as kg
 
     recipes = [kg.recipes.find(name) for name in args.recipes.split(",")] if args.recipes else list_of(kg, args)
@@ -41,13 +43,13 @@ def main(args: options.Namespace) -> None:
     print(kg.metrics.tables.table(["recipe", "steps", "minutes", *COLUMNS.values()], rows))
 
 
-def list_of(kg: Any, args: options.Namespace) -> list[Any]:
+def list_of(kg: Any, args: program.Namespace) -> list[Any]:
     """Return the recipes that can learn the data."""
     data = kg.data.load(args.dataset, data_dir=args.data_dir)
     return [recipe for recipe in kg.recipes.RECIPES.values() if data.num_classes or not recipe.conditional]
 
 
-def run(recipe: Any, run_dir: Path, seed: int, args: options.Namespace) -> dict[str, Any]:
+def run(recipe: Any, run_dir: Path, seed: int, args: program.Namespace) -> dict[str, Any]:
     """Train and measure, as far as that is not done; return the figures."""
     results, quality = run_dir / "results.json", run_dir / "quality.json"
     steps = args.images // recipe.batch_size
@@ -87,24 +89,24 @@ def written(values: list[Any], column: str) -> str:
 
 def seeds(text: str) -> list[int]:
     """Read seeds with commas between them."""
-    return [options.seed(part) for part in text.split(",")]
+    return [values.seed(part) for part in text.split(",")]
 
 
 if __name__ == "__main__":
-    parser = options.Parser(description="Train every recipe on as many images, and measure what each has learned.")
+    parser = program.Parser(description="Train every recipe on as many images, and measure what each has learned.")
     options.add_data_options(parser)
     add = parser.add_argument
     add("--recipes", metavar="NAMES", help="with commas between them (default: all that can learn the data)")
-    add("--images", type=options.positive, default=300_000, metavar="N", help="to train on, the same number for all "
+    add("--images", type=values.positive, default=300_000, metavar="N", help="to train on, the same number for all "
         "(default: %(default)s)")  # fmt: skip
     add(
         "--samples",
-        type=options.at_most(100_000),
+        type=values.at_most(100_000),
         default=10_000,
         metavar="N",
         help="to measure (default: %(default)s)",
     )
     add("--seeds", type=seeds, default=[0], metavar="LIST", help="one run each, with commas between (default: 0)")
-    add("--run-dir", type=options.path, metavar="DIR", help="where the runs go (default: runs/compare-DATASET-BACKEND)")
+    add("--run-dir", type=values.path, metavar="DIR", help="where the runs go (default: runs/compare-DATASET-BACKEND)")
     add("--debug", action="store_true", help="show where an error came from")
-    options.run(main, parser)
+    program.run(main, parser)

@@ -16,12 +16,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-import options
+import program
+import values
 
 SHOWN, SHOWN_CLASSES, STEPS = 64, 20, 17  # On the contact sheet, which takes as many as it has room for.
 
 
-def main(args: options.Namespace) -> None:
+def main(args: program.Namespace) -> None:
     import kerasgan as kg
 
     began = time.perf_counter()
@@ -30,7 +31,7 @@ def main(args: options.Namespace) -> None:
     gan, facts = of_file(path, args) if is_file(path) else of_run(path, args)
     dataset = args.dataset or facts["dataset"]
     if dataset.replace("-", "_") == "stacked_mnist" and not (args.stacked or args.features):
-        options.fail(2, "images of stacked_mnist have three channels, which no network of ours sees; add --stacked.")
+        program.fail(2, "images of stacked_mnist have three channels, which no network of ours sees; add --stacked.")
     network = measuring_network(dataset, args)
     data = kg.data.load(dataset, data_dir=args.data_dir, drop_remainder=False)
     if data.test is None:
@@ -72,16 +73,16 @@ def main(args: options.Namespace) -> None:
         print(f"figures: {args.json}")
 
 
-def check(args: options.Namespace) -> None:
+def check(args: program.Namespace) -> None:
     """Refuse what can be told to fail before minutes are spent."""
     if args.json and Path(args.json).exists():
-        options.fail(2, f"{args.json} is there already, and no file is overwritten; choose another name for --json.")
+        program.fail(2, f"{args.json} is there already, and no file is overwritten; choose another name for --json.")
     if args.json and not Path(args.json).absolute().parent.is_dir():
-        options.fail(2, f"{args.json}: its directory is not there; make it, or choose another name for --json.")
+        program.fail(2, f"{args.json}: its directory is not there; make it, or choose another name for --json.")
     if args.layer is not None and (args.features is None or not args.features.endswith(".keras")):
-        options.fail(2, "--layer names a layer of a .keras file; give that with --features, or leave --layer out.")
+        program.fail(2, "--layer names a layer of a .keras file; give that with --features, or leave --layer out.")
     if args.curves and (args.stacked or is_file(Path(args.source))):
-        options.fail(2, "--curves goes over the checkpoints of a run, and not with --stacked; leave it out.")
+        program.fail(2, "--curves goes over the checkpoints of a run, and not with --stacked; leave it out.")
 
 
 def is_file(path: Path) -> bool:
@@ -89,7 +90,7 @@ def is_file(path: Path) -> bool:
     return bool(path.suffix) and not path.is_dir()
 
 
-def of_run(run_dir: Path, args: options.Namespace) -> tuple[Any, dict[str, Any]]:
+def of_run(run_dir: Path, args: program.Namespace) -> tuple[Any, dict[str, Any]]:
     """Return the GAN of a run, and what the run says of itself."""
     import kerasgan as kg
 
@@ -105,14 +106,14 @@ def of_run(run_dir: Path, args: options.Namespace) -> tuple[Any, dict[str, Any]]
     return gan, {"dataset": name, "step": gan.global_step}
 
 
-def of_file(path: Path, args: options.Namespace) -> tuple[Any, dict[str, Any]]:
+def of_file(path: Path, args: program.Namespace) -> tuple[Any, dict[str, Any]]:
     """Return the generator of a file, which says nothing of itself."""
     import kerasgan as kg
 
     if args.dataset is None:
-        options.fail(2, f"{path} does not say what data its network was trained on; name them with --dataset.")
+        program.fail(2, f"{path} does not say what data its network was trained on; name them with --dataset.")
     if args.step is not None:
-        options.fail(2, f"--step chooses a checkpoint of a run, and {path} is one file; leave it out.")
+        program.fail(2, f"--step chooses a checkpoint of a run, and {path} is one file; leave it out.")
     return kg.load_generator(path, trust=args.trust), {}
 
 
@@ -129,14 +130,14 @@ def drawn(gan: Any, labels: Any, count: int, seed: int) -> Any:
     return gan.generate(count, seed=seed, **({} if labels is None else {"labels": labels}))
 
 
-def measuring_network(dataset: str, args: options.Namespace) -> "Any":
+def measuring_network(dataset: str, args: program.Namespace) -> "Any":
     """Return the network that the figures are taken with."""
     import kerasgan as kg
 
     named = args.features or kg.metrics.FEATURES_OF.get(dataset.replace("-", "_"))
     if named is None:
         names = ", ".join(kg.metrics.FEATURE_NETWORKS)
-        options.fail(2, f"no feature network is known for {dataset}; name one with --features: {names}, or FILE.keras.")
+        program.fail(2, f"no feature network is known for {dataset}; name one with --features: {names}, or FILE.keras.")
     if named.endswith(".keras"):
         return kg.metrics.feature_network(kg.load_network(named, trust=args.trust), args.layer)
     return kg.metrics.feature_network(named)
@@ -154,7 +155,7 @@ def measured(images: Any, data: Any, network: Any, labels: Any) -> Any:
     return quality
 
 
-def contact_sheet(gan: Any, images: Any, nearest: Any, data: Any, args: options.Namespace) -> Any:
+def contact_sheet(gan: Any, images: Any, nearest: Any, data: Any, args: program.Namespace) -> Any:
     """Draw samples beside their nearest training images, ways between samples, and every class if the GAN has any."""
     import numpy as np
 
@@ -176,7 +177,7 @@ def contact_sheet(gan: Any, images: Any, nearest: Any, data: Any, args: options.
 
 
 def curves(
-    run_dir: Path, gan: Any, data: Any, network: Any, real: Any, args: options.Namespace
+    run_dir: Path, gan: Any, data: Any, network: Any, real: Any, args: program.Namespace
 ) -> list[dict[str, float]]:
     """Measure every checkpoint that was kept, draw that, and return the figures; a damaged one is left out."""
     import kerasgan as kg
@@ -219,22 +220,22 @@ def stacked(images: Any, data: Any, network: Any) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    parser = options.Parser(description="Measure how good the samples of a GAN are.")
+    parser = program.Parser(description="Measure how good the samples of a GAN are.")
     add = parser.add_argument
     add("source", metavar="RUN_DIR", help="the directory of a run of train_gan.py, or a .keras file of a generator")
     add("--dataset", metavar="NAME", help="what to hold samples against: digits, mnist, fashion_mnist, stacked_mnist "
         "or a PATH (default: the run's)")  # fmt: skip
     add("--data-dir", metavar="DIR", help="where the files of mnist or fashion_mnist lie (default: KERASGAN_DATA_DIR, "
         "else Keras's download cache)")  # fmt: skip
-    add("--samples", type=options.at_most(100_000), metavar="N", help="how many to draw (default: 10,000; 26,000 with "
+    add("--samples", type=values.at_most(100_000), metavar="N", help="how many to draw (default: 10,000; 26,000 with "
         "--stacked)")  # fmt: skip
     add("--stacked", action="store_true", help="count the modes of Stacked MNIST that samples reach")
     add("--features", metavar="NAME", help="mnist, fashion_mnist, or a .keras file (default: by the data)")
     add("--layer", metavar="NAME", help="the layer of that file whose outputs are the features (default: its outputs)")
-    add("--seed", type=options.seed, default=0, help="chooses the latents (default: %(default)s)")
-    add("--step", type=options.natural, metavar="N", help="the checkpoint to use (default: the newest)")
+    add("--seed", type=values.seed, default=0, help="chooses the latents (default: %(default)s)")
+    add("--step", type=values.natural, metavar="N", help="the checkpoint to use (default: the newest)")
     add("--trust", action="store_true", help="load .keras files from elsewhere, of whose maker you know")
-    add("--json", type=options.path, metavar="FILE", help="write all figures there too")
+    add("--json", type=values.path, metavar="FILE", help="write all figures there too")
     add("--curves", action="store_true", help="measure every checkpoint that was kept, and draw how it went; minutes")
     add("--debug", action="store_true", help="show where an error came from")
-    options.run(main, parser)
+    program.run(main, parser)

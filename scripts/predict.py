@@ -23,7 +23,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import options
+import program
+import values
 
 if TYPE_CHECKING:
     import kerasgan as kg
@@ -40,15 +41,15 @@ class Picture(NamedTuple):
     truth: str | None = None
 
 
-def main(args: options.Namespace) -> None:
+def main(args: program.Namespace) -> None:
     import numpy as np
 
     import kerasgan as kg
 
     if not args.files and not args.index:
-        options.fail(2, "there is nothing to predict; name picture files, or --index N of the test set.")
+        program.fail(2, "there is nothing to predict; name picture files, or --index N of the test set.")
     if args.step is not None and args.saved_as != "checkpoint":
-        options.fail(2, f"--step names a checkpoint, and --saved-as {args.saved_as} reads none; leave one out.")
+        program.fail(2, f"--step names a checkpoint, and --saved-as {args.saved_as} reads none; leave one out.")
     path = Path(args.run_dir)
     classifier, data = from_file(path, args) if path.suffix and not path.is_dir() else from_run(path, args)
     image_shape = tuple(data.get("image_shape") or classifier.image_shape)
@@ -68,12 +69,12 @@ def main(args: options.Namespace) -> None:
         show_several(pictures, predictions)
 
 
-def from_run(run_dir: Path, args: options.Namespace) -> "tuple[kg.Classifier, dict[str, Any]]":
+def from_run(run_dir: Path, args: program.Namespace) -> "tuple[kg.Classifier, dict[str, Any]]":
     """Load the classifier of a run, and what the run says of its data."""
     import kerasgan as kg
 
     if args.class_names is not None:
-        options.fail(2, "--class-names is for .keras files; a run knows the names of its classes; leave it out.")
+        program.fail(2, "--class-names is for .keras files; a run knows the names of its classes; leave it out.")
     classifier = kg.load_run(run_dir, step=args.step)
     if not isinstance(classifier, kg.Classifier):
         kind = type(classifier).__name__
@@ -84,16 +85,16 @@ def from_run(run_dir: Path, args: options.Namespace) -> "tuple[kg.Classifier, di
     return classifier, json.loads((run_dir / "config.json").read_bytes())["data"]
 
 
-def from_file(path: Path, args: options.Namespace) -> "tuple[kg.Classifier, dict[str, Any]]":
+def from_file(path: Path, args: program.Namespace) -> "tuple[kg.Classifier, dict[str, Any]]":
     """Load the network of a file from elsewhere, which says nothing of its data."""
     import kerasgan as kg
 
     if args.step is not None or args.saved_as != "checkpoint":
-        options.fail(
+        program.fail(
             2, f"--step and --saved-as choose among the files of a run, and {path} is one file; leave them out."
         )
     if args.index and args.dataset is None:
-        options.fail(2, f"--index needs --dataset: {path} does not say what data its network was trained on.")
+        program.fail(2, f"--index needs --dataset: {path} does not say what data its network was trained on.")
     network = kg.load_network(path, trust=args.trust)
     names = args.class_names
     if isinstance(network, kg.Classifier):
@@ -135,7 +136,7 @@ def exported_network(run_dir: Path, saved_as: str) -> Any:
     return kg.load_network(run_dir / needed[0], trust=True)
 
 
-def load_data(args: options.Namespace, data: dict[str, Any]) -> "kg.data.DataModule":
+def load_data(args: program.Namespace, data: dict[str, Any]) -> "kg.data.DataModule":
     """Load the data that `--dataset` names, or else those of the run, split as they were."""
     import kerasgan as kg
 
@@ -232,10 +233,10 @@ def checkpoint(text: str) -> int | str:
     return text if text == "best" else int(text)
 
 
-class Parser(options.Parser):
+class Parser(program.Parser):
     """A parser that finds file names before, between and after the options."""
 
-    def parse_args(self, *args: Any) -> options.Namespace:
+    def parse_args(self, *args: Any) -> program.Namespace:
         """Parse; argparse by itself wants all files in one place, right behind the run directory."""
         return self.parse_intermixed_args(*args)
 
@@ -247,7 +248,7 @@ if __name__ == "__main__":
     add = parser.add_argument
     add("run_dir", metavar="RUN_DIR", help="the directory of a run of train_classifier.py, or a .keras file")
     add("files", nargs="*", default=[], metavar="FILE", help="PNG, JPEG, BMP or WebP pictures of any size")
-    add("--index", type=options.natural, nargs="+", action="extend", metavar="N", help="images of the test set, from 0")
+    add("--index", type=values.natural, nargs="+", action="extend", metavar="N", help="images of the test set, from 0")
     add("--dataset", metavar="NAME", help="whose test set: digits, mnist, fashion_mnist or a PATH (default: the run's)")
     add("--data-dir", metavar="DIR", help="where the files of mnist or fashion_mnist lie (default: KERASGAN_DATA_DIR, "
         "else Keras's download cache)")  # fmt: skip
@@ -260,4 +261,4 @@ if __name__ == "__main__":
     add("--invert", choices=["auto", "yes", "no"], default="auto", help="turn dark into light in picture files "
         "(default: where they lie on the other ground than the run's images)")  # fmt: skip
     add("--debug", action="store_true", help="show where an error came from")
-    options.run(main, parser)
+    program.run(main, parser)

@@ -10,10 +10,11 @@ seed gives the same latents on either backend.
 from pathlib import Path
 from typing import Any
 
-import options
+import program
+import values
 
 
-def main(args: options.Namespace) -> None:
+def main(args: program.Namespace) -> None:
     import kerasgan as kg
 
     gan = kg.load_run(args.run_dir, step=args.step)
@@ -29,7 +30,7 @@ def main(args: options.Namespace) -> None:
     print(f"{args.rows} interpolations: {strip}")
 
 
-def picture(gan: Any, args: options.Namespace) -> Any:
+def picture(gan: Any, args: program.Namespace) -> Any:
     """Return a grid of samples; of a GAN that knows classes one row a class, or all of one."""
     import kerasgan as kg
 
@@ -45,33 +46,33 @@ def picture(gan: Any, args: options.Namespace) -> Any:
 
 
 if __name__ == "__main__":
-    parser = options.Parser(description="Draw new images from a run.")
-    parser.add_argument("run_dir", type=options.path, metavar="RUN_DIR", help="the directory of a run of train_gan.py")
+    parser = program.Parser(description="Draw new images from a run.")
+    parser.add_argument("run_dir", type=values.path, metavar="RUN_DIR", help="the directory of a run of train_gan.py")
     parser.add_argument(
         "--count",
-        type=options.at_most(10_000),
+        type=values.at_most(10_000),
         default=64,
         metavar="N",
         help="images in the grid (default: %(default)s)",
     )
     parser.add_argument(
         "--rows",
-        type=options.at_most(1_000),
+        type=values.at_most(1_000),
         default=8,
         metavar="N",
         help="number of interpolations (default: %(default)s)",
     )
     parser.add_argument(
         "--steps",
-        type=options.at_most(1_000),
+        type=values.at_most(1_000),
         default=10,
         metavar="N",
         help="images in each interpolation (default: %(default)s)",
     )
     parser.add_argument(
-        "--label", type=options.natural, metavar="N", help="of a conditional GAN, the class to make (default: all)"
+        "--label", type=values.natural, metavar="N", help="of a conditional GAN, the class to make (default: all)"
     )
-    parser.add_argument("--seed", type=options.seed, default=0, help="chooses the latents (default: %(default)s)")
-    parser.add_argument("--step", type=options.natural, help="the checkpoint to use (default: the newest)")
+    parser.add_argument("--seed", type=values.seed, default=0, help="chooses the latents (default: %(default)s)")
+    parser.add_argument("--step", type=values.natural, help="the checkpoint to use (default: the newest)")
     parser.add_argument("--debug", action="store_true", help="show where an error came from")
-    options.run(main, parser)
+    program.run(main, parser)

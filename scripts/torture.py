@@ -20,7 +20,8 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-import options
+import program
+import values
 from torture_lives import CASES, SAVE_EVERY, SAVING, STEP, STEPS, TRAINED, Life, forget, pin_threads
 
 LIVES = 4  # That a run is killed in, at most; then it is resumed for the last time.
@@ -214,7 +215,7 @@ def controls(case: str) -> Iterator[tuple[str, Callable[[str, str], bool]]]:
         yield "the averages", lambda name, path: name.startswith("optimizer/") and "average" in path
 
 
-def main(args: options.Namespace) -> None:
+def main(args: program.Namespace) -> None:
     failures = 0
     folder = Path(args.folder or tempfile.mkdtemp(prefix="torture-"))
     folder.mkdir(parents=True, exist_ok=True)
@@ -240,26 +241,26 @@ def main(args: options.Namespace) -> None:
                 found = f"**LOST**: {lost}"
             print(f"| {CASES[case]} | {name} | {found} | {time.perf_counter() - began:.0f} |", flush=True)
     if failures:
-        options.fail(1, f"{failures} trials lost a run; they lie in {folder}.")
+        program.fail(1, f"{failures} trials lost a run; they lie in {folder}.")
 
 
 if __name__ == "__main__":
-    parser = options.Parser(description="Kill, stop and resume training runs, and compare how they end.")
+    parser = program.Parser(description="Kill, stop and resume training runs, and compare how they end.")
     add = parser.add_argument
     add("--case", action="append", choices=list(CASES), help="one of the cases; may be repeated (default: all)")
-    add("--kills", type=options.natural, default=10, metavar="N", help="SIGKILLs a case (default: %(default)s)")
-    add("--terms", type=options.natural, default=5, metavar="N", help="SIGTERMs a case (default: %(default)s)")
+    add("--kills", type=values.natural, default=10, metavar="N", help="SIGKILLs a case (default: %(default)s)")
+    add("--terms", type=values.natural, default=5, metavar="N", help="SIGTERMs a case (default: %(default)s)")
     add(
         "--depth",
-        type=options.at_most(STEPS - 1),
+        type=values.at_most(STEPS - 1),
         default=10,
         metavar="N",
         help="resumes of resumes (default: %(default)s)",
     )
     add("--controls", action=argparse.BooleanOptionalAction, default=True, help="also forget something on purpose")
     add("--every-step", action="store_true", help="stop and resume at each step of a run, too")
-    add("--seed", type=options.natural, default=0, help="of the moments chosen (default: %(default)s)")
+    add("--seed", type=values.natural, default=0, help="of the moments chosen (default: %(default)s)")
     add("--folder", metavar="DIR", help="where the runs go (default: a temporary folder)")
     add("--debug", action="store_true", help="show where an error came from")
     pin_threads()
-    options.run(main, parser)
+    program.run(main, parser)

@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NoReturn
 
-import options
+import program
 
 EPOCHS, BATCHES, BATCH_SIZE = 3, 8, 8
 STEPS = EPOCHS * BATCHES
@@ -182,7 +182,7 @@ class Life:
         self.final = run_dir.with_suffix(".final")
         self._hears, tells = _nursery.Pipe(duplex=False)
         self._process = _nursery.Process(target=_live, args=(tells, run_dir, self.final, case, stop_at, end_in_save))
-        with options.greetings_withheld():  # The first one starts the server, which imports the backend.
+        with program.greetings_withheld():  # The first one starts the server, which imports the backend.
             self._process.start()
         tells.close()
 

@@ -10,9 +10,11 @@ shared; the README has the other models, and both backends.
 from pathlib import Path
 
 import options
+import program
+import values
 
 
-def main(args: options.Namespace) -> None:
+def main(args: program.Namespace) -> None:
     import keras
 
     import kerasgan as kg
@@ -29,9 +31,9 @@ def main(args: options.Namespace) -> None:
     if args.max_steps is None:
         args.epochs = recipe.epochs
     if args.reduce_lr and args.model == "scratch":
-        options.fail(2, "--reduce-lr lowers the rate of a Keras optimizer, and --model scratch has none; leave it out.")
+        program.fail(2, "--reduce-lr lowers the rate of a Keras optimizer, and --model scratch has none; leave it out.")
     if args.val_size == 0 and (args.reduce_lr or args.early_stopping):
-        options.fail(2, "--reduce-lr and --early-stopping go by val_loss, and there is none with --val-size 0.")
+        program.fail(2, "--reduce-lr and --early-stopping go by val_loss, and there is none with --val-size 0.")
     run_dir = args.run_dir or kg.fresh_run_dir("runs", f"{args.model}-{Path(args.dataset).stem}")
     best = {"monitor": "val_accuracy", "mode": "max"} if args.val_size else {}
     callbacks = [
@@ -68,24 +70,24 @@ def main(args: options.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = options.Parser(description="Train a classifier on images, into a run directory with a report.")
+    parser = program.Parser(description="Train a classifier on images, into a run directory with a report.")
     options.add_training_options(parser)
     add = parser.add_argument
     add("--model", default="cnn", metavar="NAME", help="dense, cnn, low_level or scratch: network, optimizer, and what "
         "the options below, --batch-size and --epochs default to (default: %(default)s)")  # fmt: skip
-    add("--val-size", type=options.size, default=0.1, metavar="N", help="training images kept for validation, or a "
+    add("--val-size", type=values.size, default=0.1, metavar="N", help="training images kept for validation, or a "
         "fraction of them; 0 for none (default: %(default)s)")  # fmt: skip
-    add("--learning-rate", type=options.rate, metavar="R", help="of the optimizer")
-    add("--momentum", type=options.fraction, metavar="M", help="of --model scratch")
+    add("--learning-rate", type=values.rate, metavar="R", help="of the optimizer")
+    add("--momentum", type=values.fraction, metavar="M", help="of --model scratch")
     add("--init", metavar="NAME", help="of --model scratch: uniform, centred or glorot")
-    add("--dropout", type=options.fraction, metavar="P", help="share dropped, where the network drops")
-    add("--weight-decay", type=options.fraction, metavar="W", help="share of each weight taken off at every step, "
+    add("--dropout", type=values.fraction, metavar="P", help="share dropped, where the network drops")
+    add("--weight-decay", type=values.fraction, metavar="W", help="share of each weight taken off at every step, "
         "times the learning rate")  # fmt: skip
     add(
         "--augment", nargs="+", metavar="HOW", help="change training images at random: shift, rotate, zoom, flip, erase"
     )
-    add("--early-stopping", type=options.positive, metavar="N", help="stop after so many epochs without a better "
+    add("--early-stopping", type=values.positive, metavar="N", help="stop after so many epochs without a better "
         "val_loss")  # fmt: skip
-    add("--reduce-lr", type=options.positive, metavar="N", help="cut the learning rate to 0.3 after so many epochs "
+    add("--reduce-lr", type=values.positive, metavar="N", help="cut the learning rate to 0.3 after so many epochs "
         "without a better val_loss")  # fmt: skip
-    options.run(main, parser)
+    program.run(main, parser)

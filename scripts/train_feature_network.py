@@ -15,19 +15,21 @@ import time
 from pathlib import Path
 
 import options
+import program
+import values
 
 
-def main(args: options.Namespace) -> None:
+def main(args: program.Namespace) -> None:
     import keras
 
     import kerasgan as kg
 
     if Path(args.out).exists() and not Path(args.out).is_dir():
-        options.fail(2, f"{args.out} is a file; choose a directory for --out.")
+        program.fail(2, f"{args.out} is a file; choose a directory for --out.")
     keras.utils.set_random_seed(args.seed)
     data = kg.data.load(args.dataset, data_dir=args.data_dir, batch_size=args.batch_size, seed=args.seed)
     if data.test is None or data.num_classes is None:
-        options.fail(2, f"{data.name} has no test images with labels to tell the accuracy by; name mnist or such.")
+        program.fail(2, f"{data.name} has no test images with labels to tell the accuracy by; name mnist or such.")
     print(data.summary())
     network = kg.networks.featurenet.classifier(data.image_shape, data.num_classes)
     classifier = kg.Classifier(network, data.class_names)
@@ -61,15 +63,15 @@ def main(args: options.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = options.Parser(description="Train the small classifier that the measures of samples are taken with.")
+    parser = program.Parser(description="Train the small classifier that the measures of samples are taken with.")
     options.add_data_options(parser)
     add = parser.add_argument
-    add("--out", type=options.path, default="feature_networks", metavar="DIR", help="where the two files go "
+    add("--out", type=values.path, default="feature_networks", metavar="DIR", help="where the two files go "
         "(default: %(default)s)")  # fmt: skip
-    add("--epochs", type=options.positive, default=10, help="epochs to train for (default: %(default)s)")
-    add("--batch-size", type=options.positive, default=128, metavar="N", help="images a step (default: %(default)s)")
-    add("--learning-rate", type=options.rate, default=2e-3, metavar="R", help="of Adam at first; it falls to 0 "
+    add("--epochs", type=values.positive, default=10, help="epochs to train for (default: %(default)s)")
+    add("--batch-size", type=values.positive, default=128, metavar="N", help="images a step (default: %(default)s)")
+    add("--learning-rate", type=values.rate, default=2e-3, metavar="R", help="of Adam at first; it falls to 0 "
         "(default: %(default)s)")  # fmt: skip
-    add("--seed", type=options.seed, default=0, help="seed of weights, data order and dropout (default: %(default)s)")
+    add("--seed", type=values.seed, default=0, help="seed of weights, data order and dropout (default: %(default)s)")
     add("--debug", action="store_true", help="show where an error came from")
-    options.run(main, parser)
+    program.run(main, parser)

@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import options
+import program
+import values
 
 # Options of this script that are hyperparameters of some recipes, or options of every GAN.
 OF_RECIPES = ("learning_rate", "generator_rate", "discriminator_rate", "beta_1", "dropout")
 OF_ALL = ("loss", "critic_steps", "penalty_every", "ema", "augment")
 
 
-def main(args: options.Namespace) -> None:
+def main(args: program.Namespace) -> None:
     import kerasgan as kg
 
     recipe = kg.recipes.find(args.recipe)
@@ -56,37 +58,37 @@ def main(args: options.Namespace) -> None:
     trainer.fit(gan, data, resume=args.resume, allow_changes=args.allow_changes)
 
 
-def settings_of(recipe: Any, args: options.Namespace) -> dict[str, Any]:
+def settings_of(recipe: Any, args: program.Namespace) -> dict[str, Any]:
     """Return what was given of the recipe's hyperparameters, and of the options of every GAN."""
     given = {name: getattr(args, name) for name in (*OF_RECIPES, *OF_ALL) if getattr(args, name) is not None}
     for name in OF_RECIPES:
         if name in given and name not in recipe.hyperparameters:
             known = ", ".join(recipe.hyperparameters)
-            options.fail(2, f"--{name.replace('_', '-')} is no hyperparameter of {recipe.name}, which has {known}.")
+            program.fail(2, f"--{name.replace('_', '-')} is no hyperparameter of {recipe.name}, which has {known}.")
     latents = {} if args.latent_dim is None else {"latent_dim": args.latent_dim}
     return {"seed": args.seed, **latents, **given}
 
 
 if __name__ == "__main__":
-    parser = options.Parser(description="Train a GAN on images, into a run directory.")
+    parser = program.Parser(description="Train a GAN on images, into a run directory.")
     options.add_training_options(parser)
     add = parser.add_argument
     add("--recipe", default="small_steps", metavar="NAME", help="small_steps, dcgan, lsgan, hinge_sngan, wgan_gp, "
         "r3gan, cgan, acgan or projection: the networks, and what loss, --batch-size, --epochs and the options below "
         "default to (default: %(default)s)")  # fmt: skip
-    add("--learning-rate", type=options.rate, metavar="R", help="of Adam, for both players")
-    add("--generator-rate", type=options.rate, metavar="R", help="of Adam, where the recipe has two")
-    add("--discriminator-rate", type=options.rate, metavar="R", help="of Adam, where the recipe has two")
-    add("--beta-1", type=options.fraction, metavar="B", help="of Adam, for both players")
-    add("--dropout", type=options.fraction, metavar="P", help="share dropped in the discriminator")
-    add("--latent-dim", type=options.at_most(65536), metavar="N", help="numbers in a latent")
+    add("--learning-rate", type=values.rate, metavar="R", help="of Adam, for both players")
+    add("--generator-rate", type=values.rate, metavar="R", help="of Adam, where the recipe has two")
+    add("--discriminator-rate", type=values.rate, metavar="R", help="of Adam, where the recipe has two")
+    add("--beta-1", type=values.fraction, metavar="B", help="of Adam, for both players")
+    add("--dropout", type=values.fraction, metavar="P", help="share dropped in the discriminator")
+    add("--latent-dim", type=values.at_most(65536), metavar="N", help="numbers in a latent")
     add("--loss", metavar="NAME", help="non_saturating, minimax, least_squares, hinge, wasserstein or relativistic")
-    add("--critic-steps", type=options.at_most(1000), metavar="N", help="updates of the discriminator in a step")
-    add("--penalty-every", type=options.at_most(10_000), metavar="N", help="steps from one computation of gradient "
+    add("--critic-steps", type=values.at_most(1000), metavar="N", help="updates of the discriminator in a step")
+    add("--penalty-every", type=values.at_most(10_000), metavar="N", help="steps from one computation of gradient "
         "penalties to the next")  # fmt: skip
-    add("--ema", type=options.share, metavar="D", help="draw samples from a moving average of the generator's "
+    add("--ema", type=values.share, metavar="D", help="draw samples from a moving average of the generator's "
         "weights, of which this share stays at each step")  # fmt: skip
     add("--augment", metavar="POLICY", help="change images before they are judged: color, translation, cutout, or some "
         "of them with commas")  # fmt: skip
-    add("--quality-every-epochs", type=options.positive, metavar="N", help="measure 1,000 samples every N epochs")
-    options.run(main, parser)
+    add("--quality-every-epochs", type=values.positive, metavar="N", help="measure 1,000 samples every N epochs")
+    program.run(main, parser)

@@ -20,9 +20,11 @@ import tempfile
 from pathlib import Path
 
 import options
+import program
+import values
 
 
-def main(args: options.Namespace) -> None:
+def main(args: program.Namespace) -> None:
     import kerasgan as kg
 
     # Trainer minds the signals while it trains; this is for the moments between.
@@ -33,13 +35,13 @@ def main(args: options.Namespace) -> None:
         show_places(run_dir)
         return
     if args.resume:
-        options.fail(2, "--fast-dev-run keeps nothing, so there is nothing to --resume; leave one out.")
+        program.fail(2, "--fast-dev-run keeps nothing, so there is nothing to --resume; leave one out.")
     args.trials, args.epochs, args.final_epochs = min(args.trials, 2), 1, min(args.final_epochs, 1)
     with tempfile.TemporaryDirectory(prefix="kerasgan-dev-run-") as directory:
         tune(args, Path(directory) / "run")
 
 
-def tune(args: options.Namespace, run_dir: Path) -> None:
+def tune(args: program.Namespace, run_dir: Path) -> None:
     """Search, and train the best."""
     import kerasgan as kg
 
@@ -59,7 +61,7 @@ def tune(args: options.Namespace, run_dir: Path) -> None:
             fast_dev_run=args.fast_dev_run,
         )
     except ModuleNotFoundError as error:  # Optuna is an extra.
-        options.fail(2, str(error))
+        program.fail(2, str(error))
     search.run(resume=args.resume)
     if args.final_epochs:
         search.train_final(args.final_epochs)
@@ -83,31 +85,31 @@ def minutes(text: str) -> float:
 
 
 if __name__ == "__main__":
-    parser = options.Parser(description="Search the hyperparameters of a classifier, and train the best ones.")
+    parser = program.Parser(description="Search the hyperparameters of a classifier, and train the best ones.")
     options.add_data_options(parser)
     add = parser.add_argument
     add("--network", choices=["convnet", "dense"], default="convnet", help="what to search (default: %(default)s)")
-    add("--trials", type=options.positive, default=20, metavar="N", help="trials in all (default: %(default)s)")
-    add("--epochs", type=options.positive, default=4, metavar="N", help="epochs a trial (default: %(default)s)")
-    add("--final-epochs", type=options.natural, default=15, metavar="N", help="epochs for the best settings; 0 ends "
+    add("--trials", type=values.positive, default=20, metavar="N", help="trials in all (default: %(default)s)")
+    add("--epochs", type=values.positive, default=4, metavar="N", help="epochs a trial (default: %(default)s)")
+    add("--final-epochs", type=values.natural, default=15, metavar="N", help="epochs for the best settings; 0 ends "
         "with the search (default: %(default)s)")  # fmt: skip
     add("--timeout", type=minutes, metavar="MINUTES", help="begin no further trial after so long")
-    add("--val-size", type=options.share_or_count, default=0.1, metavar="N", help="training images to choose by, or a "
+    add("--val-size", type=values.share_or_count, default=0.1, metavar="N", help="training images to choose by, or a "
         "fraction of them (default: %(default)s)")  # fmt: skip
     add("--augment", nargs="+", default=[], metavar="HOW", help="change training images at random, in the trials and "
         "in the end: shift, rotate, zoom, flip, erase")  # fmt: skip
-    add("--seed", type=options.seed, default=0, help="seed of search, weights and data (default: %(default)s)")
+    add("--seed", type=values.seed, default=0, help="seed of search, weights and data (default: %(default)s)")
     add("--precision", choices=["float32", "mixed_bfloat16", "mixed_float16"], default="float32", help="what the "
         "layers compute in (default: %(default)s)")  # fmt: skip
-    add("--limit-train-batches", type=options.share_or_count, metavar="N", help="batches of an epoch, or a fraction "
+    add("--limit-train-batches", type=values.share_or_count, metavar="N", help="batches of an epoch, or a fraction "
         "of them")  # fmt: skip
     add(
         "--run-dir",
-        type=options.path,
+        type=values.path,
         metavar="DIR",
         help="where everything goes (default: a fresh numbered one in runs/)",
     )
     add("--resume", action="store_true", help="go on with the study in --run-dir")
     add("--fast-dev-run", action="store_true", help="one batch of everything, nothing kept: does it work?")
     add("--debug", action="store_true", help="show where an error came from")
-    options.run(main, parser)
+    program.run(main, parser)
