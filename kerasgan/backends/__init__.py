@@ -11,9 +11,11 @@ from kerasgan.backends.peers import PeerLost, abandon
 if keras.backend.backend() == "jax":
     from kerasgan.backends import jax as _engine
     from kerasgan.backends import jax_distribution as _distribution
+    from kerasgan.backends import jax_processes as _processes
 elif keras.backend.backend() == "tensorflow":
     from kerasgan.backends import tensorflow as _engine  # type: ignore[no-redef]
     from kerasgan.backends import tensorflow_distribution as _distribution  # type: ignore[no-redef]
+    from kerasgan.backends import tensorflow_processes as _processes  # type: ignore[no-redef]
 else:
     raise ImportError(
         f"kerasgan runs on jax or tensorflow, but Keras was started with {keras.backend.backend()!r}; "
@@ -47,20 +49,21 @@ when = _engine.when
 
 beside_batch = _distribution.beside_batch
 built_outside = _distribution.built_outside
-connect = _distribution.connect
 data_part = _distribution.data_part
 distribute = _distribution.distribute
 distribution = _distribution.distribution
 divide_batches = _distribution.divide_batches
 divides_unevenly = _distribution.divides_unevenly
-exchange = _distribution.exchange
 global_draw = _distribution.global_draw
-peer_errors = _distribution.peer_errors
-process_count = _distribution.process_count
-process_index = _distribution.process_index
 replicas = _distribution.replicas
 undistributed = _distribution.undistributed
 whole = _distribution.whole
+
+connect = _processes.connect
+exchange = _processes.exchange
+peer_errors = _processes.peer_errors
+process_count = _processes.process_count
+process_index = _processes.process_index
 
 __all__ = [
     "PeerLost",

@@ -1,4 +1,4 @@
-"""Several devices and several processes on JAX, by `keras.distribution` and `jax.distributed` alone.
+"""Several devices on JAX, by `keras.distribution` alone.
 
 The other engine's file offers the same names; what they promise is written here. A *part* is what one device, or one
 process with its devices, gets of a batch. Where a function is *collective* every process has to call it, in the same
@@ -13,12 +13,6 @@ from typing import Any
 import jax
 import keras
 from jax.experimental import multihost_utils
-
-from kerasgan.backends.jax_processes import connect as connect
-from kerasgan.backends.jax_processes import exchange as exchange
-from kerasgan.backends.jax_processes import peer_errors as peer_errors
-from kerasgan.backends.jax_processes import process_count as process_count
-from kerasgan.backends.jax_processes import process_index as process_index
 
 WORDS = ("auto", "data_parallel")
 
