@@ -146,12 +146,13 @@ def exchange(message: bytes) -> list[bytes]:
     if processes == 1:
         return [message]
 
-    gathered = _gathering(strategy)
-    # Float: TensorFlow keeps whole numbers off a GPU. With a last zero, since none may be empty.
-    sent = [np.frombuffer(message + b"\0", np.uint8).astype("float32"), np.array([len(message) + 1], "float32")]
-    texts, lengths = (strategy.experimental_local_results(gathered(part))[0].numpy().astype(int) for part in sent)
-    local = len(lengths) // processes  # devices of a process, each of which has sent the same
-    return [bytes(text[:-1].tolist()) for text in np.split(texts, lengths.cumsum()[:-1])[::local]]
+    with peer_errors():
+        gathered = _gathering(strategy)
+        # Float: TensorFlow keeps whole numbers off a GPU. With a last zero, since none may be empty.
+        sent = [np.frombuffer(message + b"\0", np.uint8).astype("float32"), np.array([len(message) + 1], "float32")]
+        texts, lengths = (strategy.experimental_local_results(gathered(part))[0].numpy().astype(int) for part in sent)
+        local = len(lengths) // processes  # devices of a process, each of which has sent the same
+        return [bytes(text[:-1].tolist()) for text in np.split(texts, lengths.cumsum()[:-1])[::local]]
 
 
 @functools.cache

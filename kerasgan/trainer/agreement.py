@@ -1,5 +1,6 @@
 """What several processes agree on: settings, a seed, a directory, and the step at which a signal ends them."""
 
+import contextlib
 import json
 import secrets
 import time
@@ -28,11 +29,19 @@ def agree(settings: dict[str, Any], what: str = "") -> None:
     for process, other in enumerate(everybody[1:], 1):
         for name in [*first, *(name for name in other if name not in first)]:
             if first.get(name) != other.get(name):
+                _wait_until_all_know()
                 values = f"{first.get(name, 'nothing')} in process 0 and {other.get(name, 'nothing')} in process"
                 raise ValueError(
                     f"the processes disagree{what and f' on the {what}'}: {name} is {values} {process}; start all of "
                     "them with the same options, data and code."
                 )
+
+
+def _wait_until_all_know() -> None:
+    """Hear from all that they have what was exchanged: whoever leaves at once takes along what others still fetch."""
+    # If another one has left meanwhile it knew, as this one does.
+    with contextlib.suppress(Exception):
+        backends.exchange(b"")
 
 
 def told_by_first(value: Any) -> Any:

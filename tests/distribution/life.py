@@ -198,7 +198,7 @@ def main(tasks: list[dict[str, Any]]) -> None:
         kg.connect(coordinator, 2, int(os.environ["LIFE_PROCESS"]), timeout_seconds=120)
     for options in tasks:
         task = TASKS[options.pop("task")]
-        print("RESULT", json.dumps(task(**options)), flush=True)
+        print("RESULT", json.dumps(kg.together(task)(**options)), flush=True)
 
 
 if __name__ == "__main__":

@@ -32,8 +32,8 @@ def company(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[bytes]]:
 
 
 def with_setting(name: str, value: Any) -> Callable[[bytes], bytes]:
-    """Answer with the same settings but one."""
-    return lambda message: json.dumps({**json.loads(message), name: json.dumps(value)}).encode()
+    """Answer with the same settings but one; and with nothing to nothing."""
+    return lambda message: message and json.dumps({**json.loads(message), name: json.dumps(value)}).encode()
 
 
 def test_equal_settings_are_agreed_on(company: Any) -> None:
@@ -43,11 +43,12 @@ def test_equal_settings_are_agreed_on(company: Any) -> None:
 
 
 def test_the_first_setting_that_differs_is_named_with_both_values(company: Any) -> None:
-    company(with_setting("rate", 0.5))
+    sent = company(with_setting("rate", 0.5))
     with pytest.raises(
         ValueError, match=r"disagree on the run: rate is 0\.1 in process 0 and 0\.5 in process 1; start all"
     ):
         kg.agree({"seed": 0, "rate": 0.1, "loss": "hinge"}, "run")
+    assert sent[1:] == [b""], "a process that leaves before the other has heard of it takes its message along"
 
 
 def test_a_setting_that_one_process_lacks_is_named_too(company: Any) -> None:
