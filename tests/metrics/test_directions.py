@@ -1,90 +1,91 @@
-"""What is wrong with real digits, seen by the classifier that comes with kerasgan."""
+"""Real digits, spoilt as scripts/check_measures.py does it: does the measure notice that should?"""
 
 import functools
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import kerasgan as kg
 
+sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
+from check_measures import SPOILS, Images
+
 
 @pytest.fixture(scope="module")
 def digits():
-    """Digits in three sets of one distribution: to train on, as samples, and held out; each with its labels."""
+    """Digits in three sets of one distribution: to train on, as samples, and held out."""
     data = kg.data.load("digits", batch_size=16)
     images = np.concatenate([data.train.images, data.test.images])
     labels = np.concatenate([data.train.labels, data.test.labels])
     order = np.random.default_rng(0).permutation(len(images))[:1200].reshape(3, 400)
-    return {name: (images[one], labels[one]) for name, one in zip(("train", "fakes", "reals"), order, strict=True)}
+    return {
+        name: Images(images[one], labels[one]) for name, one in zip(("train", "fakes", "reals"), order, strict=True)
+    }
 
 
 @pytest.fixture(scope="module")
 def measured(digits):
-    network = kg.metrics.feature_network("mnist")
-    (train, _), (reals, _) = digits["train"], digits["reals"]
-    return functools.cache(lambda spoil: kg.metrics.evaluate(spoil(digits), reals, network, train=train).samples)
+    network, train = kg.metrics.feature_network("mnist"), digits["train"]
+
+    @functools.cache
+    def measure(name):
+        _, spoil = SPOILS[name]
+        samples = spoil(digits["fakes"], train, np.random.default_rng(1))
+        assert samples.images.dtype == np.uint8 and samples.images.shape == digits["fakes"].images.shape
+        return kg.metrics.evaluate(
+            samples.images, digits["reals"].images, network, labels=samples.labels, train=train.images
+        ).samples
+
+    return measure
 
 
 @pytest.fixture(scope="module")
 def clean(measured):
-    return measured(lambda digits: digits["fakes"][0])
-
-
-def noisy(digits):
-    images = digits["fakes"][0]
-    return np.clip(images + np.random.default_rng(1).normal(0, 60, images.shape), 0, 255).astype(np.uint8)
-
-
-def blurred(digits):
-    images = digits["fakes"][0].astype(float)
-    for _ in range(3):
-        images = sum(np.roll(images, shift, axis) for axis in (1, 2) for shift in (-1, 0, 1)) / 6
-    return images.astype(np.uint8)
-
-
-def of_five_classes(digits):
-    images, labels = digits["fakes"]
-    return np.concatenate([images[labels < 5]] * 2)[:400]
-
-
-def of_one_class(digits):
-    images, labels = digits["fakes"]
-    return images[labels == 3]
-
-
-def copies(digits):
-    return digits["train"][0]
+    return measured("none")
 
 
 @pytest.mark.parametrize(
-    ("spoil", "measure", "by"),
+    ("way", "measure", "by"),
     [
-        (noisy, "precision", -0.2),
-        (noisy, "density", -0.2),
-        (blurred, "precision", -0.2),
-        (blurred, "coverage", -0.2),
-        (of_five_classes, "recall", -0.2),
-        (of_five_classes, "coverage", -0.3),
-        (of_five_classes, "classifier_score", -2.0),
-        (of_one_class, "classifier_score", -4.0),
-        (copies, "closer", 0.4),
-        (copies, "suspicious", 0.9),
+        ("more_noise", "precision", -0.1),
+        ("more_noise", "density", -0.2),
+        ("more_blur", "precision", -0.2),
+        ("more_blur", "coverage", -0.2),
+        ("five_classes", "recall", -0.2),
+        ("five_classes", "coverage", -0.3),
+        ("five_classes", "classifier_score", -2.0),
+        ("repeats", "recall", -0.4),
+        ("repeats", "coverage", -0.4),
+        ("half_copies", "closer", 0.2),
+        ("half_copies", "suspicious", 0.4),
+        ("copies", "closer", 0.4),
+        ("copies", "suspicious", 0.9),
+        ("wrong_labels", "conditional_accuracy", -0.1),
     ],
 )
-def test_the_measure_that_should_see_it_does(measured, clean, spoil, measure, by):
-    spoilt = measured(spoil)
-    difference = getattr(spoilt, measure) - getattr(clean, measure)
+def test_the_measure_that_should_see_it_does(measured, clean, way, measure, by):
+    difference = getattr(measured(way), measure) - getattr(clean, measure)
     assert difference < by if by < 0 else difference > by
-    if spoil is not copies:
-        assert spoilt.frechet_distance > 2 * clean.frechet_distance
-        assert spoilt.kernel_distance.mean > 5 * abs(clean.kernel_distance.mean)
+
+
+@pytest.mark.parametrize("way", ["more_noise", "more_blur", "five_classes", "repeats"])
+def test_the_distances_see_whatever_changes_the_images_as_a_set(measured, clean, way):
+    assert measured(way).frechet_distance > 2 * clean.frechet_distance
+    assert measured(way).kernel_distance.mean > 5 * abs(clean.kernel_distance.mean)
 
 
 def test_copies_are_all_that_the_distances_do_not_see(measured, clean):
-    copied = measured(copies)
+    copied = measured("copies")
     assert copied.frechet_distance < 1.3 * clean.frechet_distance
     assert abs(copied.precision - clean.precision) < 0.1 and abs(copied.recall - clean.recall) < 0.1
 
 
 def test_dropped_classes_cost_no_precision_and_noise_is_no_dropped_class(measured, clean):
-    assert measured(of_five_classes).precision > clean.precision - 0.1
+    assert measured("five_classes").precision > clean.precision - 0.1
+
+
+def test_wrong_labels_change_nothing_but_the_measure_of_labels(measured, clean):
+    for name in ("frechet_distance", "precision", "recall", "classifier_score"):
+        assert getattr(measured("wrong_labels"), name) == getattr(clean, name)

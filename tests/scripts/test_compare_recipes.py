@@ -1,0 +1,42 @@
+import json
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
+from compare_recipes import row
+
+LINE = ("compare_recipes.py", "--recipes", "acgan", "--images", "200", "--samples", "40", "--run-dir", "runs")
+
+
+def rows(done):
+    return [[cell.strip() for cell in line.split("|")[1:-1]] for line in done.stdout.splitlines() if line[:1] == "|"]
+
+
+def test_a_recipe_is_trained_and_measured_and_nothing_is_done_twice(script, tmp_path):
+    done = script(*LINE)
+    assert (done.returncode, done.stderr) == (0, "")
+    run_dir = tmp_path / "runs/acgan-0"
+    assert json.loads((run_dir / "results.json").read_bytes())["steps"] == 2  # 200 images, the recipe's batches of 100
+    headings, _, acgan = rows(done)[-3:]
+    assert headings[:3] == ["recipe", "steps", "minutes"] and acgan[:2] == ["acgan", "2"]
+    trained = (run_dir / "results.json").stat().st_mtime_ns
+    (run_dir / "quality.json").unlink()
+    again = script(*LINE)  # measures what is missing, and trains nothing
+    assert again.returncode == 0 and rows(again)[-1] == acgan
+    assert (run_dir / "results.json").stat().st_mtime_ns == trained
+
+
+def test_a_row_has_means_over_the_seeds_and_a_dash_for_what_was_not_measured():
+    measures = {"precision": 0.5, "recall": 0.25, "classifier_score": 2.0, "conditional_accuracy": None}
+    runs = [
+        {"minutes": 2, "samples": {**measures, "frechet_distance": distance, "kernel_distance": {"mean": 0.001}}}
+        for distance in (1.0, 3.0)
+    ]
+    assert row("lsgan", runs[:1], 1000) == ["lsgan", "1,000", "2", "1.00", "1.00", "0.500", "0.250", "2.00", "-"]
+    assert row("lsgan", runs, 1000)[3] == "2.00 ± 1.41"
+
+
+def test_an_unknown_recipe_ends_it_before_anything_is_trained(here, tmp_path):
+    refused = here("compare_recipes.py", "--recipes", "lsgan,cake", "--run-dir", "runs")
+    assert refused.returncode == 2 and "recipe 'cake' is unknown" in refused.stderr
+    assert not (tmp_path / "runs").exists()
