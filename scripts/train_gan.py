@@ -15,7 +15,7 @@ import program
 import values
 
 # Options of this script that are hyperparameters of some recipes, or options of every GAN.
-OF_RECIPES = ("learning_rate", "generator_rate", "discriminator_rate", "beta_1", "dropout")
+OF_RECIPES = ("learning_rate", "generator_rate", "discriminator_rate", "beta_1", "dropout", "width", "burn_in_steps")
 OF_ALL = ("loss", "critic_steps", "penalty_every", "ema", "augment")
 
 
@@ -81,6 +81,9 @@ if __name__ == "__main__":
     add("--discriminator-rate", type=values.rate, metavar="R", help="of Adam, where the recipe has two")
     add("--beta-1", type=values.fraction, metavar="B", help="of Adam, for both players")
     add("--dropout", type=values.fraction, metavar="P", help="share dropped in the discriminator")
+    add("--width", type=values.at_most(512), metavar="N", help="channels of r3gan at the side of the image")
+    add("--burn-in-steps", type=values.positive, metavar="N", help="steps over which r3gan anneals its rates and "
+        "penalties; the default of 4,000 suits short runs")  # fmt: skip
     add("--latent-dim", type=values.at_most(65536), metavar="N", help="numbers in a latent")
     add("--loss", metavar="NAME", help="non_saturating, minimax, least_squares, hinge, wasserstein or relativistic")
     add("--critic-steps", type=values.at_most(1000), metavar="N", help="updates of the discriminator in a step")
