@@ -15,17 +15,20 @@ Draw = Callable[[Any, Any, str], Any]
 
 
 def brighten(images: Any, amounts: Any) -> Any:
-    """Add a number to all of an image.
+    """Add a constant to every pixel of each image.
 
     Args:
         images: `(batch, height, width, channels)` in [-1, 1].
         amounts: `(batch, 1, 1, 1)`; 0 changes nothing.
+
+    Returns:
+        The images, same shape; they may leave [-1, 1]. So it is with the functions below.
     """
     return images + amounts
 
 
 def saturate(images: Any, factors: Any) -> Any:
-    """Scale how far the channels of each pixel lie from their mean; what has one channel stays as it is.
+    """Scale each pixel's channels about their mean; images of one channel stay as they are.
 
     Args:
         images: `(batch, height, width, channels)`.
@@ -38,7 +41,7 @@ def saturate(images: Any, factors: Any) -> Any:
 
 
 def scale_contrast(images: Any, factors: Any) -> Any:
-    """Scale how far the pixels of an image lie from their mean.
+    """Scale each image's pixels about their mean.
 
     Args:
         images: `(batch, height, width, channels)`.
@@ -86,12 +89,12 @@ def _color(images: Any, draw: Draw) -> Any:
 
 
 def _translation(images: Any, draw: Draw) -> Any:
-    height, width = images.shape[1] // 8, images.shape[2] // 8
+    height, width = (_rounded(side / 8) for side in images.shape[1:3])
     return translate(images, draw(-height, height + 1, "int32"), draw(-width, width + 1, "int32"))
 
 
 def _cutout(images: Any, draw: Draw) -> Any:
-    size = images.shape[1] // 2, images.shape[2] // 2
+    size = _rounded(images.shape[1] / 2), _rounded(images.shape[2] / 2)
     # The middle lies anywhere in the image, so that a rectangle may reach beyond the edge.
     rows, columns = (
         draw(-(part // 2), side + 1 - part % 2 - part // 2, "int32")
@@ -111,8 +114,8 @@ class DiffAugment(keras.layers.Layer):
     distribution for both, and drawn anew for every image of every call, as in the paper. They are grouped as
 
     - `color`: brightness by up to 0.5 up or down, saturation by 0 to 2, contrast by 0.5 to 1.5;
-    - `translation`: by up to an eighth of the side;
-    - `cutout`: a rectangle of half the height and half the width.
+    - `translation`: by up to an eighth of the side, rounded to whole pixels: 4 of 28;
+    - `cutout`: a rectangle of half the height and half the width, rounded likewise.
 
     Results may leave [-1, 1]. Pixels that are uncovered or cut out become 0.
 
@@ -165,6 +168,11 @@ class DiffAugment(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Return the configuration."""
         return {**super().get_config(), "policy": self.policy, "seed": self.seed}
+
+
+def _rounded(pixels: float) -> int:
+    """Round as the published code does: halves up."""
+    return int(pixels + 0.5)
 
 
 def _places(size: int) -> Any:

@@ -106,15 +106,15 @@ def test_images_of_a_batch_are_changed_independently(policy):
     assert len({image.tobytes() for image in to_numpy(DiffAugment(policy, seed=0)(same, training=True))}) > 4
 
 
-def test_translations_reach_an_eighth_of_the_side_either_way_and_no_further():
+def test_translations_reach_an_eighth_of_the_side_rounded_either_way_and_no_further():
     """A single bright pixel in the middle tells how far it went."""
-    images = np.zeros((400, 17, 24, 1), "float32")
-    images[:, 8, 12] = 1
+    images = np.zeros((600, 17, 28, 1), "float32")
+    images[:, 8, 14] = 1
     moved = to_numpy(DiffAugment("translation", seed=0)(images, training=True))
     _, rows, columns, _ = np.nonzero(moved > 0.5)
-    assert len(rows) == 400
+    assert len(rows) == 600
     assert set(rows - 8) == set(range(-2, 3))
-    assert set(columns - 12) == set(range(-3, 4))
+    assert set(columns - 14) == set(range(-4, 5))  # int(28 / 8 + 0.5) in the published code
 
 
 @pytest.mark.parametrize("side", [8, 9])
@@ -122,8 +122,9 @@ def test_cutouts_are_half_the_side_around_any_pixel(side):
     """The rows that are hit, as the published code has them: a part where the rectangle reaches beyond the edge."""
     kept = to_numpy(DiffAugment("cutout", seed=0)(np.ones((2000, side, side, 1), "float32"), training=True))
     rows = {tuple(np.nonzero((image == 0).any(axis=(1, 2)))[0]) for image in kept}
-    middles = range(side + 1 - 4 % 2)
-    assert rows == {tuple(row for row in range(middle - 2, middle + 2) if 0 <= row < side) for middle in middles}
+    size = int(side / 2 + 0.5)
+    starts = [middle - size // 2 for middle in range(side + 1 - size % 2)]
+    assert rows == {tuple(row for row in range(start, start + size) if 0 <= row < side) for start in starts}
 
 
 def test_colors_change_within_the_published_bounds():
