@@ -16,7 +16,7 @@ class SpectralNormalization(keras.layers.SpectralNormalization):
     of the paper, through the division, with the singular vectors held constant.
 
     Args:
-        layer: A layer with a `kernel` or `embeddings`, linear but for its bias; what bends comes after the wrapper.
+        layer: A layer with a `kernel` or `embeddings`, linear but for its bias; put any activation after the wrapper.
         power_iterations: Steps towards the first singular vectors, from where the last batch got, at least 1.
         options: As in `keras.layers.Layer`, such as `name`.
 
@@ -50,11 +50,14 @@ class SpectralNormalization(keras.layers.SpectralNormalization):
         share = ops.cast(1.0 / singular_value, outputs.dtype)
         outputs = outputs * share
         if getattr(self.layer, "bias", None) is not None:
-            outputs = outputs + ops.cast(self.layer.bias, outputs.dtype) * (1.0 - share)
+            bias = ops.cast(self.layer.bias, outputs.dtype)
+            if getattr(self.layer, "data_format", None) == "channels_first":
+                bias = ops.reshape(bias, (-1, *[1] * (len(outputs.shape) - 2)))  # (channels, 1, 1)
+            outputs = outputs + bias * (1.0 - share)
         return outputs
 
     def power_iteration(self) -> tuple[Any, Any]:
-        """Return the largest singular value of the kernel as far as it is known, scalar, and its vector `(1, n)`.
+        """Return the current estimate of the kernel's largest singular value, a scalar, and its vector `(1, n)`.
 
         The kernel is seen as a matrix with as many columns as its last axis. A kernel of zeros counts as if it had one.
         """

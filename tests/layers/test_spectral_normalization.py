@@ -102,6 +102,23 @@ def test_other_layers_are_normalized_likewise(layer, inputs):
     np.testing.assert_allclose(outputs, ops.convert_to_numpy(layer(inputs)) / largest, rtol=1e-3)
 
 
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+def test_the_bias_is_left_as_it_is_wherever_channels_are(data_format):
+    layer = keras.layers.Conv2D(4, 3, padding="same", data_format=data_format, bias_initializer="random_normal")
+    wrapper = SpectralNormalization(layer)
+    x = np.random.default_rng(0).normal(size=(2, 4, 4, 4)).astype("float32")
+    if data_format == "channels_first" and keras.config.backend() == "tensorflow":
+        pytest.skip("TensorFlow computes no channels_first convolution on a CPU")
+    wrapper(x)
+    layer.bias.assign([0.0, 10.0, 20.0, 30.0])
+    with_bias = ops.convert_to_numpy(wrapper(x))
+    layer.bias.assign(np.zeros(4))
+    shape = (4, 1, 1) if data_format == "channels_first" else (4,)
+    np.testing.assert_allclose(
+        with_bias, ops.convert_to_numpy(wrapper(x)) + np.float32([0, 10, 20, 30]).reshape(shape), rtol=1e-4, atol=1e-4
+    )
+
+
 def test_a_kernel_of_zeros_gives_zeros_and_finite_gradients():
     layer = normalized_dense()
     layer.layer.kernel.assign(np.zeros_like(KERNEL))
