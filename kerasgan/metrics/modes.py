@@ -104,8 +104,7 @@ def mode_coverage(modes: npt.ArrayLike, data_modes: npt.ArrayLike, total: int = 
         total=total,
         divergence=_divergence(counts / count, shares),
         floor=divergence_floor(shares, count),
-        # As 2 n times the divergence goes over into chi-square with a degree of freedom less than there are modes.
-        noise=float(np.sqrt(2 * (total - 1)) / (2 * count)),
+        noise=_noise(shares, count),
         uniform_divergence=_divergence(counts / count, np.full(total, 1 / total)),
         uniform_floor=divergence_floor(shares, count) + _divergence(shares, np.full(total, 1 / total)),
     )
@@ -136,6 +135,17 @@ def divergence_floor(shares: npt.ArrayLike, count: int) -> float:
     ways = factorials[count - 1] - factorials[draws] - factorials[count - 1 - draws]
     chances = np.exp(ways + draws * np.log(each) + (count - 1 - draws) * np.log1p(-each))  # (modes, draws)
     return float((each * chances * (np.log1p(draws) - np.log(count * each))).sum())
+
+
+def _noise(shares: Floats, count: int) -> float:
+    """Return the standard deviation of the divergence of draws from the data, by trying.
+
+    The chi-squared limit, sqrt(2 (modes - 1)) / (2 count), is too large by a factor of seven for 100 draws.
+    """
+    draws = np.random.default_rng(0).multinomial(count, shares, size=500) / count  # (500, modes)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        terms = np.where(draws > 0, draws * np.log(draws / shares), 0.0)
+    return float(terms.sum(axis=1).std())
 
 
 def _divergence(shares: Floats, expected: Floats) -> float:

@@ -61,6 +61,13 @@ def test_fair_draws_lie_at_their_floor():
     assert found.uniform_divergence == pytest.approx(found.divergence)
 
 
+@pytest.mark.parametrize("count", [100, 1000, 26_000])
+def test_the_noise_is_that_of_fair_draws(count):
+    data, rng = np.repeat(np.arange(1000), 128), np.random.default_rng(2)
+    found = [mode_coverage(rng.choice(data, count), data) for _ in range(60)]
+    assert np.std([one.divergence for one in found]) == pytest.approx(found[0].noise, rel=0.35)
+
+
 def test_a_generator_of_few_modes_is_far_from_the_data():
     data = np.repeat(np.arange(1000), 128)
     found = mode_coverage(np.random.default_rng(0).integers(0, 99, 26_000), data)
