@@ -37,7 +37,7 @@ def main(args: program.Namespace) -> None:
     if data.test is None:
         raise ValueError(f"{data.name} has no test images to hold samples against; name data that have.")
     count = args.samples or (kg.metrics.STACKED_SAMPLES if args.stacked else 10_000)
-    labels = labels_of(gan, count, data)
+    labels = labels_of(gan, count, data, args.seed)
     images = drawn(gan, labels, count, args.seed)
     if images.shape[1:] != data.image_shape:
         raise ValueError(
@@ -74,7 +74,7 @@ def main(args: program.Namespace) -> None:
 
 
 def check(args: program.Namespace) -> None:
-    """Refuse what can be told to fail before minutes are spent."""
+    """Reject invalid options before any expensive work."""
     if args.json and Path(args.json).exists():
         program.fail(2, f"{args.json} is there already, and no file is overwritten; choose another name for --json.")
     if args.json and not Path(args.json).absolute().parent.is_dir():
@@ -101,7 +101,7 @@ def of_run(run_dir: Path, args: program.Namespace) -> tuple[Any, dict[str, Any]]
     # A run of others shall not lead to any place on this machine.
     if args.dataset is None and name not in kg.metrics.FEATURES_OF:
         raise ValueError(
-            f"the data of {run_dir} are none of {', '.join(kg.metrics.FEATURES_OF)}; say where with --dataset."
+            f"the data of {run_dir} are none of {', '.join(kg.metrics.FEATURES_OF)}; name the data with --dataset."
         )
     return gan, {"dataset": name, "step": gan.global_step}
 
@@ -117,12 +117,19 @@ def of_file(path: Path, args: program.Namespace) -> tuple[Any, dict[str, Any]]:
     return kg.load_generator(path, trust=args.trust), {}
 
 
-def labels_of(gan: Any, count: int, data: Any) -> Any:
-    """Return what samples shall show: all classes by turns, or None where a GAN knows of none."""
+def labels_of(gan: Any, count: int, data: Any, seed: int) -> Any:
+    """Draw the labels of samples from those of the training images; None where a GAN knows of none.
+
+    All classes equally often would be another distribution than that of the images they are held against; and more even
+    than any independent draws, which the floor of --stacked is about.
+    """
     import numpy as np
 
-    classes = data.num_classes if getattr(gan, "takes_labels", False) else getattr(gan, "num_classes", None)
-    return None if classes is None else np.arange(count) % classes
+    if not getattr(gan, "takes_labels", False) and getattr(gan, "num_classes", None) is None:
+        return None
+    if data.train.labels is None:
+        raise ValueError(f"{data.name} has no labels to ask a conditional GAN for; name data that have.")
+    return np.random.default_rng(seed).choice(data.train.labels, count)
 
 
 def drawn(gan: Any, labels: Any, count: int, seed: int) -> Any:
@@ -189,7 +196,7 @@ def curves(
     for step in steps or kg.checkpoints.CheckpointStore(elsewhere or run_dir / "checkpoints").steps():
         try:
             gan = kg.load_run(run_dir, step=step, module=gan)
-            images = drawn(gan, labels_of(gan, count, data), count, args.seed)
+            images = drawn(gan, labels_of(gan, count, data, args.seed), count, args.seed)
             rows.append({"step": step, **stick.measure(images)})
         except (kg.checkpoints.CheckpointError, ValueError) as error:  # damaged, or the generator had diverged
             print(f"step {step:,} is left out: {error}")

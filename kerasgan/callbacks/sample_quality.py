@@ -26,7 +26,10 @@ class SampleQuality(keras.callbacks.Callback):
     these names, and `quality_seconds`, what it took. Few samples make the Fréchet distance larger than a report has it,
     but they are always the same latents against the same real images, so a run's figures compare with each other.
 
-    Under plain `model.fit` name it before the callbacks that shall see its logs; `Trainer` sees to that.
+    A conditional GAN is asked for the classes of the real images, where their labels are known.
+
+    Under plain `model.fit` name it before the callbacks that shall see its logs; `Trainer` sees to that. A run that
+    chooses its checkpoint by these figures should have a validation split: the test images are for the final report.
 
     Args:
         real_images: What to hold samples against, `(count, height, width, channels)`: uint8, or floats in [-1, 1];
@@ -69,6 +72,7 @@ class SampleQuality(keras.callbacks.Callback):
         self.seed = seed
         self._default_data: Any = None
         self._yardstick: Yardstick | None = None
+        self._labels: npt.NDArray[Any] | None = None
 
     def describe(self, data: Any) -> None:
         """Say what to hold samples against where the user gave nothing. `Trainer` calls this before every fit."""
@@ -82,7 +86,7 @@ class SampleQuality(keras.callbacks.Callback):
                 "nothing; leave SampleQuality out, or define the method to return images in [-1, 1]."
             )
         reals, name = self._reals()
-        with _chance_kept():
+        with _random_state_preserved():
             self._yardstick = yardstick(reals, self._network_for(name, reals.shape[1:]))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
@@ -91,19 +95,20 @@ class SampleQuality(keras.callbacks.Callback):
             return
         assert self._yardstick is not None
         began = time.perf_counter()
-        images = self.model.generate(self.samples, seed=self.seed)
+        asked = {} if self._labels is None else {"labels": self._labels}
+        images = self.model.generate(self.samples, seed=self.seed, **asked)
         if not np.isfinite(images).all():
             warnings.warn(
                 f"the samples of epoch {epoch + 1} hold NaN or infinity; they are not measured.", stacklevel=2
             )
             return
-        with _chance_kept():
+        with _random_state_preserved():
             logs |= self._yardstick.measure(images)
         logs[SECONDS] = time.perf_counter() - began
 
     def _reals(self) -> tuple[npt.NDArray[Any], str | None]:
         """Return the real images, as many as there shall be samples, and the name of their data if it is known."""
-        images, name = self.real_images, getattr(self._default_data, "name", None)
+        images, name, self._labels = self.real_images, getattr(self._default_data, "name", None), None
         if images is None:
             splits = getattr(self._default_data, "splits", None)
             if not isinstance(splits, dict):
@@ -111,7 +116,10 @@ class SampleQuality(keras.callbacks.Callback):
                     "SampleQuality has no real images to hold samples against; give some, as in "
                     "SampleQuality(images), or give a kg.data.DataModule to Trainer.fit."
                 )
-            images = next(splits[split].images for split in ("validation", "test", "train") if split in splits)
+            split = next(splits[name] for name in ("validation", "test", "train") if name in splits)
+            images = split.images
+            if split.labels is not None and getattr(self.model, "num_classes", None) is not None:
+                self._labels = np.random.default_rng(self.seed).choice(split.labels, self.samples)
         order = np.random.default_rng(self.seed).permutation(len(images))
         return np.asarray(images[order[: self.samples]]), name
 
@@ -127,8 +135,8 @@ class SampleQuality(keras.callbacks.Callback):
 
 
 @contextmanager
-def _chance_kept() -> Iterator[None]:
-    """Leave Python's random numbers as they are: Keras takes seeds of new layers from them, and orders of batches."""
+def _random_state_preserved() -> Iterator[None]:
+    """Restore Python's random state afterwards: Keras seeds new layers, and orders of batches, from it."""
     state = random.getstate()
     try:
         yield

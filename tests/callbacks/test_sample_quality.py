@@ -192,6 +192,21 @@ def test_the_validation_split_comes_before_the_test_split_and_that_before_traini
         assert (len(reals), bool((reals == 255).all()), name) == (count, brightest, "squares")
 
 
+def test_a_conditional_gan_is_asked_for_the_classes_of_the_real_images(network, monkeypatch):
+    images, asked = tiny_images(40), []
+    data = kg.data.DataModule(images, [0] * 38 + [1, 2], batch_size=8, val_size=0, name="squares")
+    callback = SampleQuality(network=network, every_n_epochs=1, samples=30)
+    callback.describe(data)
+    model = tiny_gan()
+    monkeypatch.setattr(model, "num_classes", 3, raising=False)
+    generate = model.generate
+    monkeypatch.setattr(model, "generate", lambda count, seed, labels: asked.append(labels) or generate(count, seed))
+    callback.set_model(model)
+    callback.on_train_begin()
+    callback.on_epoch_end(0, {})
+    assert len(asked) == 1 and np.bincount(asked[0], minlength=3)[0] > 24
+
+
 def trained(run_dir, network, epochs, resume=False, **options):
     """Train a tiny GAN with its callbacks in an order that only `Trainer` mends; return the trainer's rows."""
     quality = SampleQuality(network=network, every_n_epochs=2, samples=20)

@@ -132,7 +132,7 @@ def test_curves_go_over_all_checkpoints_but_a_damaged_one(script, tmp_path):
     assert rows[0]["frechet_distance"] != rows[-1]["frechet_distance"]
 
 
-def test_samples_of_a_conditional_gan_are_of_all_classes_by_turns_and_a_row_each(monkeypatch):
+def test_samples_of_a_conditional_gan_are_asked_for_as_the_data_are_labelled_and_shown_a_row_a_class(monkeypatch):
     monkeypatch.syspath_prepend(str(SCRIPTS))
     script = runpy.run_path(str(SCRIPTS / "evaluate_gan.py"))
 
@@ -147,10 +147,12 @@ def test_samples_of_a_conditional_gan_are_of_all_classes_by_turns_and_a_row_each
             return -np.ones((rows, steps, 28, 28, 1), "float32")
 
     gan = Conditional()
-    data = SimpleNamespace(name="digits", class_names=["a", "b", "c"], num_classes=3)
-    labels = script["labels_of"](gan, 7, data)
-    images = script["drawn"](gan, labels, 7, 0)
-    assert (images[:, 0, 0, 0] * 4).tolist() == labels.tolist() == [0, 1, 2, 0, 1, 2, 0]
+    train = SimpleNamespace(labels=np.array([0] * 90 + [1] * 10))  # of class 2 there is none
+    data = SimpleNamespace(name="digits", class_names=["a", "b", "c"], num_classes=3, train=train)
+    labels = script["labels_of"](gan, 1000, data, 0)
+    assert np.bincount(labels) == pytest.approx([900, 100], abs=40)
+    images = script["drawn"](gan, np.arange(7) % 3, 7, 0)
+    assert (images[:, 0, 0, 0] * 4).tolist() == [0, 1, 2, 0, 1, 2, 0]
     sheet = script["contact_sheet"](gan, images, None, data, SimpleNamespace(source="run", seed=0))
     rows = np.flatnonzero((sheet == 191).all(axis=-1).any(axis=1))  # class 2: 0.5 of [-1, 1]
     assert (np.diff(rows) > 1).sum() == 1  # in the row of samples, and in the last row
