@@ -33,32 +33,40 @@ COLUMNS = {
 def main(args: program.Namespace) -> None:
     import kerasgan as kg
 
-    recipes = [kg.recipes.find(name) for name in args.recipes.split(",")] if args.recipes else list_of(kg, args)
+    names = args.recipes.split(",") if args.recipes else list(kg.recipes.RECIPES)
+    recipes = [kg.recipes.find(name) for name in names]
+    data = kg.data.load(args.dataset, data_dir=args.data_dir, drop_remainder=False)
+    if not kg.metrics.has_feature_network(data.name, data.image_shape):
+        raise ValueError(
+            f"no feature network is known for images of {data.image_shape} called {data.name}; train with "
+            "train_gan.py, and measure with evaluate_gan.py --features FILE.keras, or --stacked for stacked_mnist."
+        )
+    if not args.recipes and data.num_classes is None:
+        recipes = [recipe for recipe in recipes if not recipe.conditional]
     folder = Path(args.run_dir or f"runs/compare-{Path(args.dataset).stem}-{kg.backends.name}")
     rows = []
     for recipe in recipes:
-        found = [run(recipe, folder / f"{recipe.name}-{seed}", seed, args) for seed in args.seeds]
+        found = [run(recipe, folder / f"{recipe.name}-{seed}", seed, data.fingerprint(), args) for seed in args.seeds]
         rows.append(row(recipe.name, found, args.images // recipe.batch_size))
     print(f"\n{args.images:,} images each, {len(args.seeds)} seeds, {kg.backends.engine_version()}\n")
     print(kg.metrics.tables.table(["recipe", "steps", "minutes", *COLUMNS.values()], rows))
 
 
-def list_of(kg: Any, args: program.Namespace) -> list[Any]:
-    """Return the recipes that can learn the data."""
-    data = kg.data.load(args.dataset, data_dir=args.data_dir)
-    return [recipe for recipe in kg.recipes.RECIPES.values() if data.num_classes or not recipe.conditional]
-
-
-def run(recipe: Any, run_dir: Path, seed: int, args: program.Namespace) -> dict[str, Any]:
+def run(recipe: Any, run_dir: Path, seed: int, fingerprint: str, args: program.Namespace) -> dict[str, Any]:
     """Train and measure, as far as that is not done; return the figures."""
     results, quality = run_dir / "results.json", run_dir / "quality.json"
     steps = args.images // recipe.batch_size
     common = ["--dataset", args.dataset, *(["--data-dir", args.data_dir] if args.data_dir else [])]
-    if not results.exists() or json.loads(results.read_bytes())["steps"] < steps:
+    done = json.loads(results.read_bytes())["steps"] if results.exists() else 0
+    if done > steps:
+        program.fail(2, f"{run_dir} has {done:,} steps, more than the {steps:,} of --images; choose another --run-dir.")
+    if done < steps:
         resume = ["--resume"] if (run_dir / "checkpoints").exists() else []
         train = ["--recipe", recipe.name, "--max-steps", str(steps), "--seed", str(seed), "--run-dir", str(run_dir)]
         call("train_gan.py", *common, *train, *resume)
-    if not quality.exists() or json.loads(quality.read_bytes())["step"] != steps:
+    wanted = {"step": steps, "data_fingerprint": fingerprint, "fakes": args.samples}
+    found = json.loads(quality.read_bytes()) if quality.exists() else {}
+    if {name: found.get(name) for name in wanted} != wanted:
         call("evaluate_gan.py", str(run_dir), *common, "--samples", str(args.samples))
     return {**json.loads(quality.read_bytes()), "minutes": json.loads(results.read_bytes())["wall_seconds"] / 60}
 

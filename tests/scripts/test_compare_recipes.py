@@ -1,9 +1,10 @@
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
-from compare_recipes import row
+import compare_recipes
 
 LINE = ("compare_recipes.py", "--recipes", "acgan", "--images", "200", "--samples", "40", "--run-dir", "runs")
 
@@ -24,6 +25,8 @@ def test_a_recipe_is_trained_and_measured_and_nothing_is_done_twice(script, tmp_
     again = script(*LINE)  # measures what is missing, and trains nothing
     assert again.returncode == 0 and rows(again)[-1] == acgan
     assert (run_dir / "results.json").stat().st_mtime_ns == trained
+    fewer = script(*LINE, "--images", "100")
+    assert fewer.returncode == 2 and "has 2 steps, more than the 1 of --images; choose another" in fewer.stderr
 
 
 def test_a_row_has_means_over_the_seeds_and_a_dash_for_what_was_not_measured():
@@ -32,8 +35,40 @@ def test_a_row_has_means_over_the_seeds_and_a_dash_for_what_was_not_measured():
         {"minutes": 2, "samples": {**measures, "frechet_distance": distance, "kernel_distance": {"mean": 0.001}}}
         for distance in (1.0, 3.0)
     ]
-    assert row("lsgan", runs[:1], 1000) == ["lsgan", "1,000", "2", "1.00", "1.00", "0.500", "0.250", "2.00", "-"]
-    assert row("lsgan", runs, 1000)[3] == "2.00 ± 1.41"
+    assert compare_recipes.row("lsgan", runs[:1], 1000) == [
+        "lsgan",
+        "1,000",
+        "2",
+        "1.00",
+        "1.00",
+        "0.500",
+        "0.250",
+        "2.00",
+        "-",
+    ]
+    assert compare_recipes.row("lsgan", runs, 1000)[3] == "2.00 ± 1.41"
+
+
+def test_figures_of_another_number_of_samples_or_other_data_are_not_taken(monkeypatch, tmp_path):
+    (tmp_path / "results.json").write_text('{"steps": 2, "wall_seconds": 60}')
+    called = []
+
+    def evaluate(script, *arguments):
+        called.append((script, arguments))
+        (tmp_path / "quality.json").write_text('{"step": 2, "data_fingerprint": "abc", "fakes": 40}')
+
+    monkeypatch.setattr(compare_recipes, "call", evaluate)
+    recipe = SimpleNamespace(name="acgan", batch_size=100)
+    for fingerprint, samples, calls in (("abc", 40, 1), ("abc", 40, 1), ("abc", 50, 2), ("def", 40, 3)):
+        args = SimpleNamespace(images=200, dataset="digits", data_dir=None, samples=samples)
+        compare_recipes.run(recipe, tmp_path, 0, fingerprint, args)
+        assert len(called) == calls
+
+
+def test_data_that_no_network_measures_are_refused_before_anything_is_trained(here, tmp_path, squares):
+    refused = here("compare_recipes.py", "--dataset", squares, "--run-dir", "runs")
+    assert refused.returncode == 2 and "no feature network is known for images of (8, 8, 1)" in refused.stderr
+    assert not (tmp_path / "runs").exists()
 
 
 def test_an_unknown_recipe_ends_it_before_anything_is_trained(here, tmp_path):
