@@ -15,7 +15,7 @@ import program
 import values
 
 # Options of this script that are hyperparameters of some recipes, or options of every GAN.
-OF_RECIPES = ("learning_rate", "generator_rate", "discriminator_rate", "beta_1", "dropout", "width", "burn_in_steps")
+OF_RECIPES = ("learning_rate", "generator_rate", "discriminator_rate", "beta_1", "dropout")
 OF_ALL = ("loss", "critic_steps", "penalty_every", "ema", "augment")
 
 
@@ -61,12 +61,18 @@ def main(args: program.Namespace) -> None:
 def settings_of(recipe: Any, args: program.Namespace) -> dict[str, Any]:
     """Return what was given of the recipe's hyperparameters, and of the options of every GAN."""
     given = {name: getattr(args, name) for name in (*OF_RECIPES, *OF_ALL) if getattr(args, name) is not None}
+    known = ", ".join(recipe.hyperparameters)
     for name in OF_RECIPES:
         if name in given and name not in recipe.hyperparameters:
-            known = ", ".join(recipe.hyperparameters)
             program.fail(2, f"--{name.replace('_', '-')} is no hyperparameter of {recipe.name}, which has {known}.")
+    for name, value in args.set:
+        expected = recipe.hyperparameters.get(name)
+        if expected is None:
+            program.fail(2, f"--set {name} is no hyperparameter of {recipe.name}, which has {known}.")
+        if isinstance(expected, int) and not isinstance(value, int):
+            program.fail(2, f"--set {name}={value} is no whole number; {recipe.name} has {expected}.")
     latents = {} if args.latent_dim is None else {"latent_dim": args.latent_dim}
-    return {"seed": args.seed, **latents, **given}
+    return {"seed": args.seed, **latents, **given, **dict(args.set)}
 
 
 if __name__ == "__main__":
@@ -81,9 +87,8 @@ if __name__ == "__main__":
     add("--discriminator-rate", type=values.rate, metavar="R", help="of Adam, where the recipe has two")
     add("--beta-1", type=values.fraction, metavar="B", help="of Adam, for both players")
     add("--dropout", type=values.fraction, metavar="P", help="share dropped in the discriminator")
-    add("--width", type=values.at_most(512), metavar="N", help="channels of r3gan at the side of the image")
-    add("--burn-in-steps", type=values.positive, metavar="N", help="steps over which r3gan anneals its rates and "
-        "penalties; the default of 4,000 suits short runs")  # fmt: skip
+    add("--set", type=values.setting, action="append", default=[], metavar="NAME=VALUE", help="any other number "
+        "of the recipe, such as width=64 of r3gan; may be repeated")  # fmt: skip
     add("--latent-dim", type=values.at_most(65536), metavar="N", help="numbers in a latent")
     add("--loss", metavar="NAME", help="non_saturating, minimax, least_squares, hinge, wasserstein or relativistic")
     add("--critic-steps", type=values.at_most(1000), metavar="N", help="updates of the discriminator in a step")

@@ -77,6 +77,19 @@ def share(text: str) -> float:
     return number
 
 
+def setting(text: str) -> tuple[str, int | float]:
+    """Read the name of a number, and the number."""
+    name, _, value = text.partition("=")
+    for kind in (int, float):
+        try:
+            number = kind(value)
+        except ValueError:
+            continue
+        if math.isfinite(number):
+            return name.strip().replace("-", "_"), number
+    raise argparse.ArgumentTypeError(f"{text!r} is no NAME=VALUE; give a name and a finite number such as width=64")
+
+
 def path(text: str) -> str:
     """Read a path to something that is there or could be made."""
     try:

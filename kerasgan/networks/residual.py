@@ -1,9 +1,10 @@
 """The residual GAN without normalization of R3GAN, for square images whose side is 4, 5, 6 or 7 times a power of two.
 
 From its smallest pictures (4x4 for 32x32, 7x7 for 28x28) to the image the side doubles from stage to stage, with
-residual blocks in each; the discriminator is the generator's mirror image. Three things differ from the paper's
-networks, to suit a CPU: the 3x3 convolutions are not grouped unless asked for, the stages of large pictures are
-narrower, and images are scaled by interpolation and averages rather than by a filter of one's own.
+residual blocks in each; the discriminator is the generator's mirror image. What differs from the paper's networks, to
+suit a CPU: unless asked for, 3x3 convolutions are not grouped and blocks no wider inside than outside; the stages of
+large pictures are narrower; and images are scaled by interpolation and averages rather than by a filter of one's own.
+Images end in tanh, unless `output_activation` is None.
 
 Reference:
     Huang et al., The GAN is dead; long live the GAN! A Modern Baseline GAN (arXiv:2501.05441), section 4.
@@ -57,7 +58,7 @@ def generator(
 
     latents = keras.Input((latent_dim,), name="latents")
     x = plan.dense(first)(latents)
-    # A picture a channel, learned, as bright as the latents say.
+    # A learned constant map per channel, scaled by the latents.
     x = keras.layers.EinsumDense(
         "bc,hwc->bhwc", (base, base, first), kernel_initializer=keras.initializers.RandomNormal(stddev=1.0)
     )(x)  # (batch, 4, 4, 256) for 32x32

@@ -1,4 +1,4 @@
-"""The recipe of R3GAN: a loss of pairs and penalties on both sides, and nothing else that stabilizes."""
+"""R3GAN: a relativistic loss with R1 and R2, and no other stabilization."""
 
 from typing import Any
 
@@ -20,6 +20,8 @@ def r3gan(
     *,
     width: int = 32,
     blocks: int = 1,
+    expansion: int = 1,
+    cardinality: int = 1,
     learning_rate: float = 2e-4,
     final_learning_rate: float = 5e-5,
     penalty_weight: float = 1.0,
@@ -38,28 +40,38 @@ def r3gan(
         latent_dim: Length of a latent vector.
         width: Channels at the side of the image; see `kerasgan.networks.residual`.
         blocks: Residual blocks in each stage.
+        expansion: How many times wider a block is inside than outside; 2 in the paper.
+        cardinality: Groups of each 3x3 convolution, which a CPU computes slowly; more than 1 in the paper.
         learning_rate: Of Adam, for both players, at the beginning.
         final_learning_rate: After the burn-in.
         penalty_weight: Of R1 and of R2, gamma in the paper, at the beginning.
         final_penalty_weight: After the burn-in.
         beta_2: Of Adam, at the beginning; `beta_1` is 0.
         final_beta_2: After the burn-in.
-        burn_in_steps: Training steps; 2 million images in the paper, 256,000 here.
+        burn_in_steps: Training steps; 2 million images in the paper, 256,000 here, which suits short runs.
         options: Further options of `kg.GAN`; `ema` is 0.999 unless given.
+
+    Returns:
+        A compiled GAN.
+
+    Raises:
+        ValueError: The image shape, `latent_dim` or a size is out of range.
 
     Reference:
         Huang et al., The GAN is dead; long live the GAN! (arXiv:2501.05441), appendix D: the values for Stacked MNIST,
-        but for batch size (512), widths and the length of the burn-in, which are cut to what two cores can do.
+        but for batch size (512), widths, groups and the length of the burn-in, which are cut to what two cores can do,
+        and for the decay of `ema`, which is constant.
     """
 
     def burn_in(first: float, last: float) -> Any:
         return CosineDecay(first, burn_in_steps, alpha=last / first)
 
+    sizes: dict[str, Any] = {"width": width, "blocks": blocks, "expansion": expansion, "cardinality": cardinality}
     weight = burn_in(penalty_weight, final_penalty_weight)
     options = {"loss": "relativistic", "penalties": {"r1": weight, "r2": weight}, "ema": 0.999, **options}
     gan = GAN(
-        residual.generator(image_shape, latent_dim, width=width, blocks=blocks),
-        residual.discriminator(image_shape, width=width, blocks=blocks),
+        residual.generator(image_shape, latent_dim, **sizes),
+        residual.discriminator(image_shape, **sizes),
         **options,
     )
     gan.compile(

@@ -50,6 +50,13 @@ GAN = {
         ["--recipe", "hinge_sngan", "--learning-rate", "1e-4"],
         "--learning-rate is no hyperparameter of hinge_sngan, which has generator_rate, discriminator_rate, beta_1",
     ),
+    "a number of another recipe": (
+        ["--recipe", "lsgan", "--set", "width=64"],
+        "--set width is no hyperparameter of lsgan, which has learning_rate, beta_1, dropout",
+    ),
+    "half a channel": (["--recipe", "r3gan", "--set", "width=1.5"], "--set width=1.5 is no whole number; r3gan has 32"),
+    "a setting without a number": (["--set", "width"], "--set: 'width' is no NAME=VALUE; give a name and a finite"),
+    "an infinite setting": (["--set", "width=inf"], "--set: 'width=inf' is no NAME=VALUE"),
     "unknown augmentation": (["--augment", "rotation"], "policy 'rotation' names 'rotation'; choose from color"),
     "an average that stands still": (["--ema", "1"], "--ema: 1 is out of range; give a number between 0 and 1"),
     "an average of nothing": (["--ema", "0"], "--ema: 0 is out of range; give a number between 0 and 1 such as 0.999"),
