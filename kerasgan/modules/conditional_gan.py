@@ -34,7 +34,8 @@ class ConditionalGAN(GAN):
         generator: Network from `[latents, labels]` to images, such as `kerasgan.networks.conditional.generator` makes.
         discriminator: Network from `[images, labels]` to logits, or from images to `[logits, class_logits]`.
         num_classes: Number of classes, at least 2.
-        class_weight: How much the class counts beside real or fake, where the discriminator tells it.
+        class_weight: Weight of the classification loss relative to the adversarial loss, where the discriminator tells
+            the class.
         options: As in `GAN`.
 
     Raises:
@@ -47,7 +48,7 @@ class ConditionalGAN(GAN):
 
     Reference:
         Mirza and Osindero (arXiv:1411.1784); Odena et al. (arXiv:1610.09585), eq. 2 and 3, but for the discriminator,
-        which learns classes from images alone; Miyato and Koyama (arXiv:1802.05637).
+        which learns classes from real images only; Miyato and Koyama (arXiv:1802.05637).
     """
 
     def __init__(
@@ -69,9 +70,27 @@ class ConditionalGAN(GAN):
             )
         if num_classes < 2:
             raise ValueError(f"num_classes is {num_classes}; choose at least 2.")
+        if ends == (1, 2) and discriminator.outputs[1].shape[-1] != num_classes:
+            raise ValueError(
+                f"num_classes is {num_classes}, and the discriminator tells {discriminator.outputs[1].shape[-1]} "
+                "classes apart; give the same number to both."
+            )
         self.num_classes = num_classes
         self.class_weight = class_weight
         self.tells_class = ends == (1, 2)
+
+    def fit(self, x: Any = None, y: Any = None, *arguments: Any, **options: Any) -> Any:
+        """Train as `keras.Model.fit` does, after a look at the labels where they are an array.
+
+        Labels that come in batches cannot be looked at in advance: those of `kg.data` are sound, but what a generator
+        of your own yields is yours to check, as with `kerasgan.networks.conditional.check_labels`.
+
+        Raises:
+            ValueError: A label is no class.
+        """
+        if isinstance(y, np.ndarray | list) and (np.ndim(y) == 1 or np.shape(y)[1:] == (1,)):
+            check_labels(y, self.num_classes)
+        return super().fit(x, y, *arguments, **options)
 
     def read(self, batch: Any) -> tuple[Any, Any]:
         """Return the images of a batch, and its labels as class numbers `(batch,)`.

@@ -1,4 +1,4 @@
-"""A copy of a network whose weights are an exponential moving average, for samples that wander less."""
+"""A copy of a network whose weights are an exponential moving average, for more stable samples."""
 
 from typing import Any
 
@@ -7,18 +7,19 @@ from keras import ops
 
 
 def averaging_copy(network: keras.Model) -> keras.Model:
-    """Return a second network with the same values, to be kept up by `update_average`.
+    """Return a second network with the same values, to be updated by `update_average`.
 
     Args:
         network: Built; Sequential, functional, or of a class with `get_config`.
 
     Returns:
-        A copy that no optimizer trains: its `trainable` is off.
+        A copy that no optimizer trains: its variables are not trainable. Its layers are as trainable as those of the
+        original, so that what is exported can be trained further.
     """
     copy = keras.models.clone_model(network)
     for kept, variable in zip(copy.variables, network.variables, strict=True):
         kept.assign(ops.copy(variable))  # A copy: JAX cannot donate one buffer for two variables.
-    copy.trainable = False
+        kept.trainable = False
     return copy
 
 

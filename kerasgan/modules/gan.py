@@ -9,6 +9,7 @@ from keras import ops
 from kerasgan import backends
 from kerasgan.layers import DiffAugment, WeightClip
 from kerasgan.losses import adversarial_loss
+from kerasgan.modules.checks import check_fit, warn_of_misuse
 from kerasgan.modules.ema import averaging_copy, update_average, warmed_up
 from kerasgan.modules.latents import great_circles
 from kerasgan.modules.module import Module
@@ -32,15 +33,14 @@ class GAN(Module):
         penalties: What is added to the discriminator's loss: `{name: weight}` with names of
             `kerasgan.losses.GRADIENT_PENALTIES`, each weight a number or a schedule of the global step; or one such
             name, with the weight of its paper. Logged as `gradient_penalty`.
-        penalty_every: Steps from one computation of the penalties to the next; in between they are left out, and
-            each counts as many times instead.
+        penalty_every: Apply the penalties every so many steps, multiplied by that number (lazy regularization).
         critic_steps: Updates of the discriminator in a step, each with fakes of its own against the same images; the
             generator takes part in the last one.
         weight_clip: Largest magnitude of the discriminator's weights; None for no limit.
         augment: Changes that images undergo before they are judged, in training: a policy of `DiffAugment` such as
             `"color,translation,cutout"`; None for none.
-        ema: Share of the moving average of the generator's weights that stays at each step, in (0, 1), less in the
-            first ones. What `generate` draws from and what is exported is then that average. None for the weights
+        ema: Decay of an exponential moving average of the generator's weights, in (0, 1), lower during the first
+            steps. What `generate` draws from and what is exported is then that average. None for the weights
             themselves.
         seed: Seed of the latents drawn in training; a random one if None.
         options: As in `keras.Model`, such as `name`.
@@ -50,7 +50,8 @@ class GAN(Module):
             discriminator.
 
     Warns:
-        UserWarning: Penalties are asked for, and the discriminator holds BatchNormalization.
+        UserWarning: Penalties are asked for, and the discriminator holds BatchNormalization; its last layer is a
+            sigmoid, where losses expect logits; or a Wasserstein loss is asked for and nothing bounds the critic.
 
     Example:
         >>> gan = kg.GAN.dcgan(image_shape=(28, 28, 1), latent_dim=100)
@@ -77,11 +78,7 @@ class GAN(Module):
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        if generator.output_shape[1:] != tuple(discriminator.inputs[0].shape[1:]):
-            raise ValueError(
-                f"The generator makes images of shape {generator.output_shape[1:]}, but the discriminator takes "
-                f"{tuple(discriminator.inputs[0].shape[1:])}; build both for one image shape."
-            )
+        check_fit(generator, discriminator)
         if critic_steps < 1:
             raise ValueError(f"critic_steps is {critic_steps}; choose a number of updates, at least 1.")
         if ema is not None and not 0 < ema < 1:
@@ -95,8 +92,10 @@ class GAN(Module):
         self.seed_generator = keras.random.SeedGenerator(seed)
         # With an underscore: these are no players.
         self._loss_pair = adversarial_loss(loss)
-        self._augmentation = None if augment is None else DiffAugment(augment, seed)
+        # Of another seed: equal ones would draw brightness from the numbers that the latents are made of.
+        self._augmentation = None if augment is None else DiffAugment(augment, None if seed is None else seed ^ 1)
         self._average = None if ema is None else averaging_copy(generator)
+        warn_of_misuse(discriminator, loss, bounded="wgan_gp" in self.penalties.weights or weight_clip is not None)
         if weight_clip is not None:
             for variable in discriminator.trainable_variables:
                 variable.constraint = WeightClip(weight_clip)

@@ -1,7 +1,7 @@
 """The gradient penalties of a GAN: which ones, how much of each, and in which steps."""
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -10,6 +10,7 @@ from keras import ops
 from kerasgan import backends
 from kerasgan.losses import gradient_penalty
 from kerasgan.losses.penalties import refuse_float16
+from kerasgan.modules.checks import layers_of
 from kerasgan.modules.gradient import grad
 
 Weight = float | Callable[[Any], Any]  # a number, or a keras.optimizers.schedules.LearningRateSchedule
@@ -22,13 +23,14 @@ class Penalties:
     Args:
         weights: `{name: weight}`, names of `kerasgan.losses.GRADIENT_PENALTIES`; or the name of one, with the weight
             that its paper gives it. A weight may be a schedule of the global step.
-        every: Steps from one computation to the next, at least 1. What is skipped is made up for by counting what is
-            computed so many times (arXiv:1912.04958, appendix B).
+        every: Steps from one computation to the next, at least 1; what is computed counts so many times. This is the
+            interval of StyleGAN2's lazy regularization (arXiv:1912.04958, appendix B), but the penalty shares the main
+            update, and Adam's rate and momenta are not rescaled.
         discriminator: What they are for; looked at, not kept.
 
     Raises:
-        ValueError: There is no such penalty, a weight is not positive, `every` is under 1, or the discriminator
-            computes in float16.
+        ValueError: There is no such penalty, a weight is not positive, `every` is under 1 or without penalties over 1,
+            or the discriminator computes in float16.
 
     Warns:
         UserWarning: The discriminator holds BatchNormalization.
@@ -45,9 +47,11 @@ class Penalties:
                 raise ValueError(f"the weight of penalty {name!r} is {weight}; choose a positive number such as 10.")
         if every < 1:
             raise ValueError(f"penalty_every is {every}; choose a number of steps, at least 1.")
+        if every > 1 and not self.weights:
+            raise ValueError(f"penalty_every is {every}, and there are no penalties; give some, or leave it out.")
         if self.weights:
             refuse_float16(discriminator)
-            if any(isinstance(layer, keras.layers.BatchNormalization) for layer in _layers_of(discriminator)):
+            if any(isinstance(layer, keras.layers.BatchNormalization) for layer in layers_of(discriminator)):
                 warnings.warn(
                     f"{discriminator.name} holds BatchNormalization, by which a score depends on the whole batch, and "
                     f"the slopes that {' and '.join(self.weights)} look at are no longer those of single images; use "
@@ -82,7 +86,7 @@ class Penalties:
         return self.every * backends.when(ops.equal(step % self.every, 0), total)
 
     def get_config(self) -> dict[str, Any]:
-        """Return the weights, with schedules in words."""
+        """Return the weights, schedules serialized."""
         return {
             name: keras.saving.serialize_keras_object(weight) if callable(weight) else weight
             for name, weight in self.weights.items()
@@ -90,14 +94,8 @@ class Penalties:
 
     @staticmethod
     def weights_of(config: Mapping[str, Any]) -> dict[str, Weight]:
-        """Return the weights that `get_config` told of."""
+        """Rebuild the weights from `get_config`."""
         return {
             name: keras.saving.deserialize_keras_object(weight) if isinstance(weight, dict) else weight
             for name, weight in config.items()
         }
-
-
-def _layers_of(network: keras.Layer) -> Iterator[keras.Layer]:
-    for layer in getattr(network, "layers", ()):
-        yield layer
-        yield from _layers_of(layer)

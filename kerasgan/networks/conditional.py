@@ -1,9 +1,9 @@
-"""Networks that know classes, made of networks that do not.
+"""Class-conditional networks built from unconditional ones.
 
 Each function takes a network and returns one that also takes labels, or tells them: integers `(batch,)` from 0 to
 `num_classes - 1`. The layers of what is given become part of what is returned, which holds stock layers only beside
-them. A label that is no class reads as none at all or stops the training, depending on the backend: `check_labels`
-refuses it in advance.
+them. A label out of range is encoded as all zeros or raises, depending on the backend: `check_labels` refuses it in
+advance.
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 
 def generator(network: keras.Model, num_classes: int) -> keras.Model:
-    """Let a generator be told which class to make: the label follows the latents, as a one-hot vector.
+    """Condition a generator on the label, a one-hot vector that follows the latents.
 
     Args:
         network: From latents `(batch, latent_dim + num_classes)` to images.
@@ -43,7 +43,7 @@ def generator(network: keras.Model, num_classes: int) -> keras.Model:
 
 
 def discriminator(network: keras.Model, num_classes: int) -> keras.Model:
-    """Let a discriminator judge whether image and label fit: the label is a plane of ones among planes of zeros.
+    """Condition a discriminator on the label, a plane of ones among planes of zeros.
 
     Args:
         network: From images of `channels + num_classes` channels to logits.
@@ -74,7 +74,7 @@ def discriminator(network: keras.Model, num_classes: int) -> keras.Model:
 
 
 def auxiliary_classifier(network: keras.Model, num_classes: int) -> keras.Model:
-    """Let a discriminator also say which class it sees.
+    """Add an auxiliary classifier head to a discriminator: it also says which class it sees.
 
     Args:
         network: A functional or sequential network from images to logits, whose last layer is dense.
@@ -97,7 +97,7 @@ def auxiliary_classifier(network: keras.Model, num_classes: int) -> keras.Model:
 
 
 def projection_discriminator(network: keras.Model, num_classes: int) -> keras.Model:
-    """Let a discriminator judge whether image and label fit, by a product of the label's vector and the features.
+    """Add a projection head to a discriminator: an inner product of the label's embedding and the features.
 
     `logits = dense(features) + <embedding[label], features>`, the features being what goes into the last layer. If that
     is spectrally normalized, so is the embedding.

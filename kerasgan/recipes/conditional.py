@@ -32,6 +32,12 @@ def cgan(
         dropout: Share dropped after each convolution of the discriminator.
         options: Further options of `kg.ConditionalGAN`, such as `ema` and `seed`.
 
+    Returns:
+        A compiled GAN.
+
+    Raises:
+        ValueError: The image shape, `latent_dim` or `num_classes` is out of range.
+
     Reference:
         Mirza and Osindero, Conditional Generative Adversarial Nets (arXiv:1411.1784); networks and optimizer of Radford
         et al. (arXiv:1511.06434), section 4.
@@ -70,8 +76,14 @@ def acgan(
         learning_rate: Of Adam, for both players.
         beta_1: Of Adam, for both players.
         dropout: Share dropped after each convolution of the discriminator.
-        class_weight: How much the class counts beside real or fake.
+        class_weight: Weight of the classification loss relative to the adversarial loss.
         options: Further options of `kg.ConditionalGAN`.
+
+    Returns:
+        A compiled GAN.
+
+    Raises:
+        ValueError: The image shape, `latent_dim` or `num_classes` is out of range.
 
     Reference:
         Odena et al., Conditional Image Synthesis with Auxiliary Classifier GANs (arXiv:1610.09585), appendix A.
@@ -110,6 +122,12 @@ def projection(
         beta_1: Of Adam, for both players.
         beta_2: Of Adam, for both players.
         options: Further options of `kg.ConditionalGAN`; `ema` is 0.999 unless given.
+
+    Returns:
+        A compiled GAN.
+
+    Raises:
+        ValueError: The image shape, `latent_dim` or `num_classes` is out of range.
 
     Reference:
         Miyato and Koyama, cGANs with Projection Discriminator (arXiv:1802.05637); its generator is told the class by

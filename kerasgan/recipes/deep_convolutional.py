@@ -31,6 +31,12 @@ def dcgan(
         dropout: Share dropped after each convolution of the discriminator.
         options: Further options of `kg.GAN`, such as `ema` and `seed`.
 
+    Returns:
+        A compiled GAN.
+
+    Raises:
+        ValueError: The image shape or `latent_dim` is out of range.
+
     Reference:
         TensorFlow tutorial "Deep Convolutional Generative Adversarial Network", for MNIST on a GPU.
     """
@@ -99,6 +105,12 @@ def hinge_sngan(
         beta_2: Of Adam, for both players.
         options: Further options of `kg.GAN`; `ema` is 0.999 unless given.
 
+    Returns:
+        A compiled GAN.
+
+    Raises:
+        ValueError: As in `dcgan`.
+
     Reference:
         Miyato et al., Spectral Normalization for GANs (arXiv:1802.05957); the two rates: Heusel et al.
         (arXiv:1706.08500), as Zhang et al. (arXiv:1805.08318, section 4) chose them. The moving average of the
@@ -123,7 +135,7 @@ def wgan_gp(
     critic_steps: int = 5,
     **options: Any,
 ) -> GAN:
-    """Build a Wasserstein GAN whose critic is held to slopes of one.
+    """Build a Wasserstein GAN whose critic's gradient norm is penalized towards one.
 
     Args:
         image_shape: As in `dcgan`.
@@ -132,11 +144,18 @@ def wgan_gp(
         beta_1: Of Adam, for both players.
         beta_2: Of Adam, for both players.
         penalty_weight: Of the gradient penalty, lambda in the paper.
-        critic_steps: Updates of the critic in a step. In the paper each takes other images, here the same ones.
+        critic_steps: Updates of the critic in a step.
         options: Further options of `kg.GAN`.
 
+    Returns:
+        A compiled GAN.
+
+    Raises:
+        ValueError: As in `dcgan`.
+
     Reference:
-        Gulrajani et al., Improved Training of Wasserstein GANs (arXiv:1704.00028), algorithm 1 and its defaults.
+        Gulrajani et al., Improved Training of Wasserstein GANs (arXiv:1704.00028), algorithm 1 and its defaults, but
+        that all updates of a step see the same images, and that the generator learns along with the last of them.
     """
     options = {"loss": "wasserstein", "penalties": {"wgan_gp": penalty_weight}, "critic_steps": critic_steps, **options}
     gan = GAN(networks.generator(image_shape, latent_dim), networks.discriminator(image_shape, dropout=0.0), **options)

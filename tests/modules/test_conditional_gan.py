@@ -72,6 +72,29 @@ def test_one_hot_labels_and_a_column_of_numbers_train_as_numbers_do():
             np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.parametrize("kind", ["cgan", "acgan", "projection"])
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [(LABELS + 1, "labels hold 3; the classes of this network go from 0 to 2"), (LABELS / 2, "labels are float64")],
+)
+def test_labels_that_are_no_classes_are_refused_before_training(kind, labels, message):
+    gan = build(kind)
+    with pytest.raises(ValueError, match=message):
+        gan.fit(IMAGES, labels, batch_size=8, verbose=0)
+    assert gan.global_step == 0
+
+
+def test_a_discriminator_that_tells_other_classes_is_refused():
+    with pytest.raises(ValueError, match="num_classes is 4, and the discriminator tells 3 classes apart"):
+        kg.ConditionalGAN(generator(), discriminator("acgan"), num_classes=4)
+
+
+def test_small_batches_lack_no_class_for_long():
+    gan, labels = build(), ops.convert_to_tensor([0])
+    found = {int(ops.convert_to_numpy(gan.labels_of_fakes(labels, training=True))[0]) for _ in range(40)}
+    assert found == set(range(CLASSES))
+
+
 def test_fakes_show_each_class_as_often_as_the_others():
     labels = ops.convert_to_tensor([0] * 32)
     found = [ops.convert_to_numpy(build().labels_of_fakes(labels, training=True)) for _ in range(2)]

@@ -1,8 +1,10 @@
 import keras
 import numpy as np
 import pytest
+from keras import ops
 
 import kerasgan as kg
+from kerasgan.layers import to_stock
 from kerasgan.testing import tiny_discriminator, tiny_gan, tiny_generator, tiny_images
 
 IMAGES = tiny_images(32)
@@ -49,7 +51,8 @@ def test_it_learns_the_position_of_a_square():
 
 @pytest.mark.parametrize("loss", kg.losses.ADVERSARIAL_LOSSES)
 def test_every_loss_trains(loss):
-    history = tiny_gan(loss=loss).fit(IMAGES, batch_size=8, verbose=0).history
+    bound = {"weight_clip": 0.1} if loss == "wasserstein" else {}
+    history = tiny_gan(loss=loss, **bound).fit(IMAGES, batch_size=8, verbose=0).history
     assert np.isfinite([values[-1] for values in history.values()]).all()
 
 
@@ -284,6 +287,7 @@ def test_images_are_augmented_in_training_only():
         ({"penalties": "r3"}, "penalty 'r3' is unknown; choose one of r1, r2"),
         ({"penalties": {"r1": -1.0}}, "the weight of penalty 'r1' is -1.0"),
         ({"penalties": "r1", "penalty_every": 0}, "penalty_every is 0"),
+        ({"penalty_every": 4}, "penalty_every is 4, and there are no penalties"),
         ({"critic_steps": 0}, "critic_steps is 0"),
         ({"ema": 1.0}, "ema is 1.0"),
         ({"weight_clip": 0.0}, "limit is 0.0"),
@@ -311,3 +315,71 @@ def test_options_survive_the_config():
     options |= {"augment": "cutout", "ema": 0.99, "loss": "relativistic", "seed": 3}
     config = kg.GAN.from_config(tiny_gan(**options).get_config()).get_config()
     assert {name: config[name] for name in options} == options
+
+
+def test_both_sides_of_the_game_see_augmented_images(monkeypatch):
+    gan, seen = tiny_gan(augment="color"), []
+    monkeypatch.setattr(gan, "_augmentation", lambda images, training: seen.append(training) or images)
+    images, latents = ops.convert_to_tensor(IMAGES[:4]), np.ones((4, 4), "float32")
+    gan.losses_of(images, latents, training=True)
+    assert seen == [True, True]  # images and fakes
+    gan.losses_of(images, latents, training=False)
+    assert seen[2:] in ([], [False, False])
+
+
+def test_augmentation_draws_other_numbers_than_the_latents():
+    gan = tiny_gan(augment="color", seed=3)
+    assert gan._augmentation.seed != gan.seed
+    again = tiny_gan(augment="color", seed=3)
+    assert gan._augmentation.seed == again._augmentation.seed
+
+
+def test_validation_leaves_out_penalties_and_dropout():
+    gan = tiny_gan(penalties="r1")
+    latents = keras.random.normal((8, gan.latent_dim), seed=0)
+    expected = gan.losses_of(ops.convert_to_tensor(IMAGES[:8]), latents, training=False)
+    found = gan.evaluate(IMAGES[:8], batch_size=8, verbose=0, return_dict=True)
+    assert "gradient_penalty" not in found
+    for player, loss in expected.items():
+        np.testing.assert_allclose(found[f"{player}_loss"], float(ops.convert_to_numpy(loss)), rtol=1e-5)
+
+
+def test_every_update_of_the_critic_draws_latents_of_its_own(monkeypatch):
+    gan, drawn = tiny_gan(critic_steps=3), []
+    sample = gan.sample_latents
+    monkeypatch.setattr(gan, "sample_latents", lambda count: drawn.append(count) or sample(count))
+    start = gan.seed_generator.state.numpy().copy()
+    gan.fit(IMAGES[:8], batch_size=8, verbose=0)
+    steps = int(gan.seed_generator.state.numpy()[1]) - int(start[1])
+    assert len(drawn) >= 3 and steps >= 3
+
+
+def test_a_discriminator_of_images_of_any_size_is_taken():
+    layers = [keras.Input((None, None, 1)), keras.layers.Conv2D(2, 3), keras.layers.GlobalAveragePooling2D()]
+    discriminator = keras.Sequential([*layers, keras.layers.Dense(1)], name="discriminator")
+    assert kg.GAN(tiny_generator(), discriminator).discriminator is discriminator
+
+
+def test_scores_that_are_probabilities_are_warned_of():
+    layers = [keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(1, activation="sigmoid")]
+    with pytest.warns(UserWarning, match="judge ends in a sigmoid, and the losses expect logits"):
+        kg.GAN(tiny_generator(), keras.Sequential(layers, name="judge"))
+
+
+def test_a_wasserstein_critic_that_nothing_bounds_is_warned_of():
+    with pytest.warns(
+        UserWarning, match="nothing bounds the slopes of discriminator, without which a Wasserstein loss"
+    ):
+        tiny_gan(loss="wasserstein")
+    tiny_gan(loss="wasserstein", penalties="wgan_gp")  # warnings are errors: this and the next one warn of nothing
+    tiny_gan(loss="wasserstein", weight_clip=0.01)
+
+
+def test_an_exported_average_can_be_trained_further():
+    averaged, plain = (to_stock(tiny_gan(ema=ema).networks_to_export()["generator"]) for ema in (0.9, None))
+    assert averaged.trainable and len(averaged.trainable_variables) == len(plain.trainable_variables) > 0
+    gan = tiny_gan(ema=0.9)
+    assert not gan.sampling_generator.trainable_variables  # while it is an average, no optimizer has it
+    assert len(gan.trainable_variables) == len(
+        gan.generator.trainable_variables + gan.discriminator.trainable_variables
+    )

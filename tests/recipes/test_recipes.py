@@ -38,6 +38,47 @@ def test_every_recipe_says_where_its_numbers_come_from(name):
     assert "batch_size" not in RECIPES[name].hyperparameters  # it belongs to the data
 
 
+# loss, penalties, updates of the discriminator, whether samples are averaged and the discriminator is normalized, Adam
+PLANS = {
+    "dcgan": ("non_saturating", set(), 1, None, False, (1e-4, 1e-4, 0.9, 0.999)),
+    "lsgan": ("least_squares", set(), 1, None, False, (2e-4, 2e-4, 0.5, 0.999)),
+    "hinge_sngan": ("hinge", set(), 1, 0.999, True, (1e-4, 4e-4, 0.0, 0.9)),
+    "wgan_gp": ("wasserstein", {"wgan_gp"}, 5, None, False, (1e-4, 1e-4, 0.0, 0.9)),
+    "r3gan": ("relativistic", {"r1", "r2"}, 1, 0.999, False, (2e-4, 2e-4, 0.0, 0.9)),
+    "cgan": ("non_saturating", set(), 1, None, False, (2e-4, 2e-4, 0.5, 0.999)),
+    "acgan": ("non_saturating", set(), 1, None, False, (2e-4, 2e-4, 0.5, 0.999)),
+    "projection": ("hinge", set(), 1, 0.999, True, (1e-4, 4e-4, 0.0, 0.9)),
+}
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_every_recipe_is_wired_as_it_says(name):
+    gan = build(name)
+    optimizers = gan.generator_optimizer, gan.discriminator_optimizer
+    normalized = [layer for layer in gan.discriminator.layers if isinstance(layer, kg.layers.SpectralNormalization)]
+    loss, penalties, critic_steps, ema, is_normalized, adam = PLANS[name]
+    assert (gan.loss_name, set(gan.penalties.weights), gan.critic_steps, gan.ema) == (
+        loss,
+        penalties,
+        critic_steps,
+        ema,
+    )
+    assert bool(normalized) == is_normalized
+    rates = [float(optimizer.learning_rate) for optimizer in optimizers]
+    np.testing.assert_allclose([*rates, optimizers[0].beta_1, float(optimizers[0].beta_2)], adam, rtol=1e-5)
+    assert (optimizers[1].beta_1, float(optimizers[1].beta_2)) == (optimizers[0].beta_1, float(optimizers[0].beta_2))
+
+
+def test_the_table_of_plans_has_all_recipes():
+    assert PLANS.keys() | {"small_steps"} == RECIPES.keys()
+
+
+def test_r3gan_takes_the_sizes_of_its_blocks():
+    narrow, wide = (build("r3gan", width=4, expansion=expansion, cardinality=2) for expansion in (1, 2))
+    for player in ("generator", "discriminator"):
+        assert getattr(wide, player).count_params() > 1.5 * getattr(narrow, player).count_params()
+
+
 def test_the_workshops_recipe_is_the_tutorials():
     gan = build("dcgan")
     assert (RECIPES["dcgan"].batch_size, RECIPES["dcgan"].epochs) == (256, 50)
