@@ -57,6 +57,9 @@ def interpolates(images: Any, fakes: Any, shares: Any) -> Any:
         fakes: Generated ones, same shape; row `i` is joined with row `i`.
         shares: `(batch, 1, 1, 1)` in [0, 1]: 0 is the image, 1 the fake.
 
+    Returns:
+        The points, of the shape of the images.
+
     Raises:
         ValueError: The shapes differ.
     """
@@ -71,6 +74,9 @@ def noisy_neighbours(images: Any, noise: Any, shares: Any) -> Any:
         images: Of the data set, `(batch, height, width, channels)`.
         noise: Uniform in [0, 1], same shape.
         shares: `(batch, 1, 1, 1)` in [0, 1]: 0 is the image itself.
+
+    Returns:
+        The points, of the shape of the images.
 
     Raises:
         ValueError: The shapes differ.

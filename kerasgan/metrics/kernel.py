@@ -10,7 +10,7 @@ from kerasgan.metrics.samples import Floats, as_pair
 
 @dataclass(frozen=True)
 class KernelDistance:
-    """A kernel distance, and how sure it is.
+    """A kernel distance and its standard error.
 
     Attributes:
         mean: Over the blocks; 0 on average for two samples of one distribution, so it may be negative.
@@ -31,13 +31,16 @@ def kernel_distance(
     """Return the squared maximum mean discrepancy of two sets of features under the kernel (x.y / width + 1)^3.
 
     Both sets are shuffled and cut into blocks that share no image, so the blocks are independent of each other, and
-    the spread of their distances tells how sure the mean is.
+    the spread of their distances gives the standard error of the mean.
 
     Args:
         real: Features of dataset images, `(count, width)`.
         fake: Features of samples, `(other count, width)`.
-        block_size: The most images of either set in a block; fewer where that would make less than two blocks.
+        block_size: The most images of either set in a block; fewer where that would make fewer than two blocks.
         seed: Of the shuffling.
+
+    Returns:
+        The mean over the blocks, with its standard error.
 
     Raises:
         ValueError: A set has fewer than four images, or is not finite, the widths differ, or blocks are too small.

@@ -85,6 +85,9 @@ def mode_coverage(modes: npt.ArrayLike, data_modes: npt.ArrayLike, total: int = 
         data_modes: Of the images that were trained on, `(data count,)`; each of the modes must be among them.
         total: Number of modes.
 
+    Returns:
+        Modes reached and divergences, each with what fair draws would have.
+
     Raises:
         ValueError: Modes are out of range, or the data lack one; or the divergence lies further under its floor than
             chance can put it, so that the samples are no independent draws and the figure means nothing.

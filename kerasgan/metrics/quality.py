@@ -61,7 +61,7 @@ class Quality:
         width: Number of features.
         samples: Of the samples against the real images.
         real: Of one half of the real images against the other: as good as samples of that number can get.
-        nearest: Which training image is the nearest to each sample; None if there were none. No figure of any report.
+        nearest: Which training image is the nearest to each sample; None if there were none. Not part of any report.
     """
 
     fakes: int
@@ -138,7 +138,7 @@ def evaluate(
     train: Array | None = None,
     seed: int = 0,
 ) -> Quality:
-    """Measure samples in every way there is.
+    """Compute all measures of samples.
 
     Args:
         fakes: Samples, `(count, height, width, channels)`: floats in [-1, 1], or uint8 in 0..255. They are rounded

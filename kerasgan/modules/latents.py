@@ -1,4 +1,4 @@
-"""Where generators start from: points in a space of which each direction counts alike."""
+"""Latent vectors, and paths between them."""
 
 from typing import Any
 

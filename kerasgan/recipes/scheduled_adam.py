@@ -31,7 +31,7 @@ class ScheduledAdam(keras.optimizers.Adam):
         self._beta_2 = value
 
     def get_config(self) -> dict[str, Any]:
-        """Return the configuration, with the schedule in words."""
+        """Return the configuration, the schedule serialized."""
         value = self._beta_2
         return {
             **super().get_config(),

@@ -55,7 +55,7 @@ SAME = {"real against real": lambda: (normal(17, 10_000, 128), normal(18, 60_000
 
 
 def blocks(real, fake, size):
-    """Cut two sets as `kernel_distance(..., seed=0)` does, said here once more."""
+    """Cut two sets as `kernel_distance(..., seed=0)` does, reimplemented here independently."""
     rng, number = np.random.default_rng(0), min(len(real), len(fake)) // size
     order = [rng.permutation(len(one))[: number * size].reshape(number, size) for one in (real, fake)]
     return [(real[a], fake[b]) for a, b in zip(*order, strict=True)]
