@@ -34,26 +34,32 @@ def main(args: program.Namespace) -> None:
     import kerasgan as kg
 
     names = args.recipes.split(",") if args.recipes else list(kg.recipes.RECIPES)
-    recipes = [kg.recipes.find(name) for name in names]
+    recipes = [kg.recipes.find(name.strip()) for name in names]
+    for recipe in recipes:
+        if args.images < recipe.batch_size:
+            program.fail(2, f"--images {args.images} is less than one batch of {recipe.name}, {recipe.batch_size}.")
     data = kg.data.load(args.dataset, data_dir=args.data_dir, drop_remainder=False)
     if not kg.metrics.has_feature_network(data.name, data.image_shape):
         raise ValueError(
             f"no feature network is known for images of {data.image_shape} called {data.name}; train with "
             "train_gan.py, and measure with evaluate_gan.py --features FILE.keras, or --stacked for stacked_mnist."
         )
+    network = kg.metrics.feature_network_of(data.name, data.image_shape)
+    wanted = {"data_fingerprint": data.fingerprint(), "digest": network.digest, "fakes": args.samples, "seed": 0}
     if not args.recipes and data.num_classes is None:
         recipes = [recipe for recipe in recipes if not recipe.conditional]
     folder = Path(args.run_dir or f"runs/compare-{Path(args.dataset).stem}-{kg.backends.name}")
     rows = []
     for recipe in recipes:
-        found = [run(recipe, folder / f"{recipe.name}-{seed}", seed, data.fingerprint(), args) for seed in args.seeds]
+        found = [run(recipe, folder / f"{recipe.name}-{seed}", seed, wanted, args) for seed in args.seeds]
         rows.append(row(recipe.name, found, args.images // recipe.batch_size))
-    print(f"\n{args.images:,} images each, {len(args.seeds)} seeds, {kg.backends.engine_version()}\n")
+    print(f"\n{args.images:,} images each, seeds {', '.join(map(str, args.seeds))}, {kg.backends.engine_version()}")
+    print(f"{args.samples:,} samples each, features of {network.name}, SHA-256 {network.digest[:12]}\n")
     print(kg.metrics.tables.table(["recipe", "steps", "minutes", *COLUMNS.values()], rows))
 
 
-def run(recipe: Any, run_dir: Path, seed: int, fingerprint: str, args: program.Namespace) -> dict[str, Any]:
-    """Train and measure, as far as that is not done; return the figures."""
+def run(recipe: Any, run_dir: Path, seed: int, wanted: dict[str, Any], args: program.Namespace) -> dict[str, Any]:
+    """Train and measure, as far as that is not done as `wanted`; return the figures."""
     results, quality = run_dir / "results.json", run_dir / "quality.json"
     steps = args.images // recipe.batch_size
     common = ["--dataset", args.dataset, *(["--data-dir", args.data_dir] if args.data_dir else [])]
@@ -64,7 +70,7 @@ def run(recipe: Any, run_dir: Path, seed: int, fingerprint: str, args: program.N
         resume = ["--resume"] if (run_dir / "checkpoints").exists() else []
         train = ["--recipe", recipe.name, "--max-steps", str(steps), "--seed", str(seed), "--run-dir", str(run_dir)]
         call("train_gan.py", *common, *train, *resume)
-    wanted = {"step": steps, "data_fingerprint": fingerprint, "fakes": args.samples}
+    wanted = {"step": steps, **wanted}
     found = json.loads(quality.read_bytes()) if quality.exists() else {}
     if {name: found.get(name) for name in wanted} != wanted:
         call("evaluate_gan.py", str(run_dir), *common, "--samples", str(args.samples))

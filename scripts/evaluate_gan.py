@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import program
+import runs
 import values
 
 SHOWN, SHOWN_CLASSES, STEPS = 64, 20, 17  # On the contact sheet, which takes as many as it has room for.
@@ -94,9 +95,7 @@ def of_run(run_dir: Path, args: program.Namespace) -> tuple[Any, dict[str, Any]]
     """Return the GAN of a run, and what the run says of itself."""
     import kerasgan as kg
 
-    gan = kg.load_run(run_dir, step=args.step)
-    if not isinstance(gan, kg.GAN):
-        raise ValueError(f"{run_dir} is the run of a {type(gan).__name__}, not of a GAN; name one of train_gan.py.")
+    gan = runs.load_gan(run_dir, args.step)
     name = str(json.loads((run_dir / "config.json").read_bytes())["data"].get("name"))
     # A run of others shall not lead to any place on this machine.
     if args.dataset is None and name not in kg.metrics.FEATURES_OF:

@@ -11,38 +11,41 @@ from pathlib import Path
 from typing import Any
 
 import program
+import runs
 import values
 
 
 def main(args: program.Namespace) -> None:
     import kerasgan as kg
 
-    gan = kg.load_run(args.run_dir, step=args.step)
-    samples = Path(args.run_dir) / "samples"
-    grid = samples / f"grid-seed-{args.seed}.png"
-    kg.callbacks.save_png(grid, picture(gan, args))
+    gan = runs.load_gan(args.run_dir, args.step)
+    chosen = {"step": args.step, "label": args.label, "seed": args.seed}
+    name = "-".join(f"{option}-{value}" for option, value in chosen.items() if value is not None)
+    grid, strip = (Path(args.run_dir) / "samples" / f"{kind}-{name}.png" for kind in ("grid", "interpolation"))
+    images, columns = drawn(gan, args)
+    kg.callbacks.save_png(grid, kg.callbacks.grid(images, columns=columns))
+    print(f"{len(images):,} samples of step {gan.global_step:,}: {grid}")
 
-    strip = samples / f"interpolation-seed-{args.seed}.png"
-    walks = gan.interpolate(rows=args.rows, steps=args.steps, seed=args.seed)
+    labelled = {} if args.label is None else {"labels": args.label}
+    walks = gan.interpolate(rows=args.rows, steps=args.steps, seed=args.seed, **labelled)
     images = walks.reshape(-1, *walks.shape[2:])  # (rows * steps, height, width, channels)
     kg.callbacks.save_png(strip, kg.callbacks.grid(images, columns=args.steps))
-    print(f"{args.count} samples of step {gan.global_step:,}: {grid}")
-    print(f"{args.rows} interpolations: {strip}")
+    print(f"{args.rows:,} interpolations: {strip}")
 
 
-def picture(gan: Any, args: program.Namespace) -> Any:
-    """Return a grid of samples; of a GAN that knows classes one row a class, or all of one."""
+def drawn(gan: Any, args: program.Namespace) -> tuple[Any, int | None]:
+    """Return samples and the columns of their grid; of a GAN that knows classes a row a class, or all of one."""
     import kerasgan as kg
 
     if not isinstance(gan, kg.ConditionalGAN):
         if args.label is not None:
             raise ValueError(f"--label asks for a class, and the GAN of {args.run_dir} knows none; leave it out.")
-        return kg.callbacks.grid(gan.generate(args.count, seed=args.seed))
+        return gan.generate(args.count, seed=args.seed), None
     if args.label is not None:
-        return kg.callbacks.grid(gan.generate(args.count, seed=args.seed, labels=args.label))
+        return gan.generate(args.count, seed=args.seed, labels=args.label), None
     columns = max(1, args.count // gan.num_classes)
     images = gan.generate_by_class(columns, seed=args.seed)
-    return kg.callbacks.grid(images.reshape(-1, *images.shape[2:]), columns=columns)
+    return images.reshape(-1, *images.shape[2:]), columns
 
 
 if __name__ == "__main__":

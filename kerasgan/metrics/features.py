@@ -19,6 +19,7 @@ WEIGHTS = Path(__file__).parent / "weights"
 FEATURE_NETWORKS = ("mnist", "fashion_mnist")
 # By the name of the data, the one that measures them; of stacked_mnist, each channel.
 FEATURES_OF = {"digits": "mnist", "mnist": "mnist", "fashion_mnist": "fashion_mnist", "stacked_mnist": "mnist"}
+_FARTHEST = 4.0  # A generator without tanh leaves [-1, 1] by a little; what goes further has another scale.
 _BLOCK = 8192  # Images that are floats at a time: 26 MB of 28x28.
 
 Array = npt.NDArray[Any]
@@ -205,7 +206,7 @@ def as_floats(images: Array) -> npt.NDArray[np.float32]:
         images: uint8 in 0..255, or floats in [-1, 1].
 
     Raises:
-        ValueError: They are something else, or not finite.
+        ValueError: They are something else, not finite, or far beyond [-1, 1].
     """
     if images.dtype == np.uint8:
         return images.astype(np.float32) / np.float32(127.5) - np.float32(1)
@@ -214,6 +215,10 @@ def as_floats(images: Array) -> npt.NDArray[np.float32]:
     floats = images.astype(np.float32)
     if not np.isfinite(floats).all():
         raise ValueError("images hold NaN or infinity; the generator has diverged, so judge an earlier one.")
+    if floats.size and np.abs(floats).max() > _FARTHEST:
+        raise ValueError(
+            f"images are floats up to {np.abs(floats).max():.4g}; give floats in [-1, 1], or uint8 in 0..255."
+        )
     return floats
 
 

@@ -4,10 +4,11 @@ import warnings
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+import keras
 import numpy as np
 import numpy.typing as npt
 
-from kerasgan.metrics.features import Array, FeatureNetwork, as_pixels
+from kerasgan.metrics.features import Array, FeatureNetwork, as_pixels, feature_network
 from kerasgan.metrics.frechet import frechet_distance
 from kerasgan.metrics.kernel import KernelDistance, kernel_distance
 from kerasgan.metrics.neighbours import NearestNeighbours, density_coverage, nearest_neighbours, precision_recall
@@ -131,7 +132,7 @@ _ROWS = {
 def evaluate(
     fakes: Array,
     reals: Array,
-    network: FeatureNetwork,
+    network: FeatureNetwork | keras.Model | str,
     *,
     labels: npt.ArrayLike | None = None,
     real_labels: npt.ArrayLike | None = None,
@@ -144,7 +145,7 @@ def evaluate(
         fakes: Samples, `(count, height, width, channels)`: floats in [-1, 1], or uint8 in 0..255. They are rounded
             to 8 bits, as the real images are.
         reals: Dataset images that were not trained on, such as those of a test split, likewise.
-        network: What to see them with.
+        network: What to see them with; a name or a model stands for `feature_network` of it.
         labels: What the samples shall show, `(count,)`, or one-hot; None if nothing was asked for.
         real_labels: What the real images show, likewise.
         train: The images that were trained on, to look for copies of them; None to leave that out.
@@ -157,13 +158,14 @@ def evaluate(
         ValueError: There are too few images, or they are not finite or not of the shape that the network takes.
 
     Example:
-        >>> network = kg.metrics.feature_network("mnist")
-        >>> quality = kg.metrics.evaluate(gan.generate(10_000, seed=0), data.test.images, network)
+        >>> quality = kg.metrics.evaluate(gan.generate(10_000, seed=0), data.test.images, "mnist")
         >>> print(quality.as_table())
     """
     for name, images in (("fakes", fakes), ("reals", reals)):
         if len(images) < LEAST_IMAGES:
             raise ValueError(f"{name} has {len(images)} images; give at least {LEAST_IMAGES}, better 10,000.")
+    if not isinstance(network, FeatureNetwork):
+        network = feature_network(network)
     fake, fake_classes = network.describe(as_pixels(fakes))
     real, real_classes = network.describe(as_pixels(reals))
     trained = None if train is None else network.describe(as_pixels(train))[0]

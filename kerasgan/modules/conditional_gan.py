@@ -100,7 +100,7 @@ class ConditionalGAN(GAN):
         """
         if not isinstance(batch, tuple):
             raise ValueError("The batches have no labels; a conditional GAN trains on (images, labels).")
-        images, labels = batch[:2]
+        images, labels = super().read(batch)[0], batch[1]
         if len(labels.shape) == 2 and labels.shape[1] not in (1, self.num_classes):
             raise ValueError(
                 f"Labels have shape {tuple(labels.shape)}; give class numbers, or one-hot ones of {self.num_classes}."
@@ -186,10 +186,24 @@ class ConditionalGAN(GAN):
         images = self.generate(latents=latents, labels=np.repeat(np.arange(self.num_classes), columns))
         return images.reshape(self.num_classes, columns, *images.shape[1:])
 
-    def interpolate(self, rows: int = 8, steps: int = 8, seed: int | None = None) -> Array:
-        """Walk as `GAN.interpolate` does, each row within one class, all classes by turns."""
+    def interpolate(self, rows: int = 8, steps: int = 8, seed: int | None = None, labels: Any = None) -> Array:
+        """Walk as `GAN.interpolate` does, each row within one class.
+
+        Args:
+            rows: As there.
+            steps: As there.
+            seed: As there.
+            labels: What the rows shall show, `(rows,)`, or one number for all; all classes by turns if None.
+
+        Returns:
+            As there.
+
+        Raises:
+            ValueError: As there, or as in `generate`.
+        """
         walks = great_circles(rows, steps, self.latent_dim, seed)
-        labels = np.repeat(np.arange(rows) % self.num_classes, steps)
+        of_rows = np.arange(rows) % self.num_classes if labels is None else np.broadcast_to(labels, (rows,))
+        labels = np.repeat(of_rows, steps)
         images = self.generate(latents=walks.reshape(rows * steps, self.latent_dim), labels=labels)
         return images.reshape(rows, steps, *images.shape[1:])
 

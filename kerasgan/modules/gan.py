@@ -199,8 +199,18 @@ class GAN(Module):
     # What a GAN that knows classes does otherwise; see `ConditionalGAN`.
 
     def read(self, batch: Any) -> tuple[Any, Any]:
-        """Return the images of a batch, and its labels if they matter: None here."""
-        return (batch[0] if isinstance(batch, tuple) else batch), None
+        """Return the images of a batch, and its labels if they matter: None here.
+
+        Raises:
+            ValueError: The images are whole numbers, as bytes of 0..255 are.
+        """
+        images = batch[0] if isinstance(batch, tuple) else batch
+        if not keras.backend.is_float_dtype(images.dtype):
+            raise ValueError(
+                f"the images are {keras.backend.standardize_dtype(images.dtype)}, and a GAN trains on floats in "
+                "[-1, 1]; give kg.data, or images / 127.5 - 1."
+            )
+        return images, None
 
     def labels_of_fakes(self, labels: Any, training: bool) -> Any:
         """Return what the fakes of a step shall show: None here."""

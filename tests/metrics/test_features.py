@@ -166,3 +166,8 @@ def test_a_model_that_is_not_built_is_refused():
 def test_images_that_it_cannot_see_are_refused(mnist, images, complaint):
     with pytest.raises(ValueError, match=complaint):
         mnist.describe(images)
+
+
+def test_floats_of_another_scale_are_refused():
+    with pytest.raises(ValueError, match=r"images are floats up to 255; give floats in \[-1, 1\], or uint8 in 0..255"):
+        as_pixels(np.full((1, 2, 2, 1), 255.0, "float32"))

@@ -137,3 +137,10 @@ def test_the_seed_alone_decides_on_the_halves(network, sets):
     one, other = (evaluate(sets["fakes"], sets["reals"], network, seed=seed) for seed in (0, 1))
     assert evaluate(sets["fakes"], sets["reals"], network) == one
     assert one.real != other.real and one.samples.precision == other.samples.precision
+
+
+def test_a_network_may_be_named_or_a_keras_model(network, sets):
+    named = evaluate(sets["fakes"], sets["reals"], network.network)
+    assert named.width == evaluate(sets["fakes"], sets["reals"], network).width
+    with pytest.raises(ValueError, match="feature network 'cats' is unknown"):
+        evaluate(sets["fakes"], sets["reals"], "cats")

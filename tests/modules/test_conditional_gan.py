@@ -197,3 +197,13 @@ def test_the_grid_is_one_row_a_class_and_the_run_loads_again(tmp_path):
     np.testing.assert_allclose(
         exported.predict([latents, np.arange(4) % 3], verbose=0), gan.generate(latents=latents), atol=1e-6
     )
+
+
+def test_interpolations_stay_within_the_class_that_was_asked_for():
+    gan = build()
+    asked = []
+    gan.generate = lambda latents, labels: asked.append(labels) or np.zeros((len(latents), 8, 8, 1), "float32")
+    gan.interpolate(rows=4, steps=2)
+    gan.interpolate(rows=2, steps=2, labels=2)
+    gan.interpolate(rows=2, steps=2, labels=[1, 0])
+    assert [list(labels) for labels in asked] == [[0, 0, 1, 1, 2, 2, 0, 0], [2] * 4, [1, 1, 0, 0]]

@@ -383,3 +383,12 @@ def test_an_exported_average_can_be_trained_further():
     assert len(gan.trainable_variables) == len(
         gan.generator.trainable_variables + gan.discriminator.trainable_variables
     )
+
+
+def test_images_that_are_bytes_are_refused():
+    gan = tiny_gan()
+    with pytest.raises(
+        ValueError, match=r"images are uint8, and a GAN trains on floats in \[-1, 1\]; give kg.data, or"
+    ):
+        gan.fit(np.zeros((8, 8, 8, 1), np.uint8), batch_size=8, verbose=0)
+    gan.fit(IMAGES[:8], batch_size=8, verbose=0)  # as good as before

@@ -61,7 +61,7 @@ def test_figures_of_another_number_of_samples_or_other_data_are_not_taken(monkey
     recipe = SimpleNamespace(name="acgan", batch_size=100)
     for fingerprint, samples, calls in (("abc", 40, 1), ("abc", 40, 1), ("abc", 50, 2), ("def", 40, 3)):
         args = SimpleNamespace(images=200, dataset="digits", data_dir=None, samples=samples)
-        compare_recipes.run(recipe, tmp_path, 0, fingerprint, args)
+        compare_recipes.run(recipe, tmp_path, 0, {"data_fingerprint": fingerprint, "fakes": samples}, args)
         assert len(called) == calls
 
 
@@ -74,4 +74,6 @@ def test_data_that_no_network_measures_are_refused_before_anything_is_trained(he
 def test_an_unknown_recipe_ends_it_before_anything_is_trained(here, tmp_path):
     refused = here("compare_recipes.py", "--recipes", "lsgan,cake", "--run-dir", "runs")
     assert refused.returncode == 2 and "recipe 'cake' is unknown" in refused.stderr
+    refused = here("compare_recipes.py", "--recipes", "acgan, lsgan", "--images", "80", "--run-dir", "runs")
+    assert "--images 80 is less than one batch of acgan, 100." in refused.stderr
     assert not (tmp_path / "runs").exists()

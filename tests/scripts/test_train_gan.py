@@ -66,6 +66,23 @@ def test_bad_input_is_one_line_and_leaves_nothing_behind(here, tmp_path, argumen
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_samples_of_a_class_have_a_file_of_their_own_and_are_counted(here, squares, tmp_path):
+    line = ["--recipe", "acgan", "--dataset", squares, "--max-steps", "1", "--run-dir", "run", *SMALL]
+    assert here("train_gan.py", *line).returncode == 0
+    every, sevens = here("sample.py", "run", "--count", "3"), here("sample.py", "run", "--count", "3", "--label", "7")
+    assert every.stdout.startswith("10 samples of step 1: run/samples/grid-seed-0.png")  # one of each class
+    assert sevens.stdout.startswith("3 samples of step 1: run/samples/grid-label-7-seed-0.png")
+    assert (tmp_path / "run/samples/interpolation-label-7-seed-0.png").exists()
+
+
+def test_sampling_from_the_run_of_a_classifier_is_one_line(here, squares):
+    line = ["--model", "dense", "--dataset", squares, "--epochs", "1", "--batch-size", "16", "--run-dir", "clf"]
+    assert here("train_classifier.py", *line).returncode == 0
+    refused = here("sample.py", "clf")
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+    assert "clf is the run of a Classifier, not of a GAN; name one of train_gan.py." in refused.stderr
+
+
 def test_sampling_from_a_directory_without_a_run_is_one_line(here, tmp_path):
     finished = here("sample.py", tmp_path)
     assert finished.returncode == 2
