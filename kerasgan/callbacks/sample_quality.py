@@ -85,7 +85,7 @@ class SampleQuality(keras.callbacks.Callback):
                 f"{type(self.model).__name__} has no method generate(count, seed=...), so SampleQuality can measure "
                 "nothing; leave SampleQuality out, or define the method to return images in [-1, 1]."
             )
-        reals, name = self._reals()
+        reals, self._labels, name = self._reals()
         with _random_state_preserved():
             self._yardstick = yardstick(reals, self._network_for(name, reals.shape[1:]))
 
@@ -106,9 +106,12 @@ class SampleQuality(keras.callbacks.Callback):
             logs |= self._yardstick.measure(images)
         logs[SECONDS] = time.perf_counter() - began
 
-    def _reals(self) -> tuple[npt.NDArray[Any], str | None]:
-        """Return the real images, as many as there shall be samples, and the name of their data if it is known."""
-        images, name, self._labels = self.real_images, getattr(self._default_data, "name", None), None
+    def _reals(self) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None, str | None]:
+        """Return real images, as many as there shall be samples; what samples shall show; and the name of the data.
+
+        The last two are None where they are not known, and labels also where the model has no classes.
+        """
+        images, labels, name = self.real_images, None, getattr(self._default_data, "name", None)
         if images is None:
             splits = getattr(self._default_data, "splits", None)
             if not isinstance(splits, dict):
@@ -116,12 +119,12 @@ class SampleQuality(keras.callbacks.Callback):
                     "SampleQuality has no real images to hold samples against; give some, as in "
                     "SampleQuality(images), or give a kg.data.DataModule to Trainer.fit."
                 )
-            split = next(splits[name] for name in ("validation", "test", "train") if name in splits)
+            split = next(splits[which] for which in ("validation", "test", "train") if which in splits)
             images = split.images
             if split.labels is not None and getattr(self.model, "num_classes", None) is not None:
-                self._labels = np.random.default_rng(self.seed).choice(split.labels, self.samples)
+                labels = np.random.default_rng(self.seed).choice(split.labels, self.samples)
         order = np.random.default_rng(self.seed).permutation(len(images))
-        return np.asarray(images[order[: self.samples]]), name
+        return np.asarray(images[order[: self.samples]]), labels, name
 
     def _network_for(self, name: str | None, image_shape: tuple[int, ...]) -> FeatureNetwork:
         if isinstance(self.network, FeatureNetwork):

@@ -22,7 +22,7 @@ def brighten(images: Any, amounts: Any) -> Any:
         amounts: `(batch, 1, 1, 1)`; 0 changes nothing.
 
     Returns:
-        The images, same shape; they may leave [-1, 1]. So it is with the functions below.
+        The images, same shape; they may leave [-1, 1].
     """
     return images + amounts
 
@@ -33,6 +33,9 @@ def saturate(images: Any, factors: Any) -> Any:
     Args:
         images: `(batch, height, width, channels)`.
         factors: `(batch, 1, 1, 1)`; 0 makes grey, 1 changes nothing.
+
+    Returns:
+        The images, same shape; they may leave [-1, 1].
     """
     if images.shape[-1] == 1:
         return images
@@ -46,6 +49,9 @@ def scale_contrast(images: Any, factors: Any) -> Any:
     Args:
         images: `(batch, height, width, channels)`.
         factors: `(batch, 1, 1, 1)`; 0 makes the image uniform, 1 changes nothing.
+
+    Returns:
+        The images, same shape; they may leave [-1, 1].
     """
     mean = ops.mean(images, axis=(1, 2, 3), keepdims=True)
     return mean + factors * (images - mean)
@@ -58,6 +64,9 @@ def translate(images: Any, rows: Any, columns: Any) -> Any:
         images: `(batch, height, width, channels)`.
         rows: Integers `(batch, 1, 1, 1)`: how far down.
         columns: Integers `(batch, 1, 1, 1)`: how far to the right.
+
+    Returns:
+        The images, same shape.
     """
     # Products with matrices of zeros and ones, which are exact in float32 on a CPU, and fast in all derivatives.
     down, across = (
@@ -76,6 +85,9 @@ def cut_out(images: Any, rows: Any, columns: Any, size: tuple[int, int]) -> Any:
         rows: Integers `(batch, 1, 1, 1)`: the first row of the rectangle, which may lie beyond the edge.
         columns: Integers `(batch, 1, 1, 1)`: its first column.
         size: Height and width of the rectangle in pixels; 0 changes nothing.
+
+    Returns:
+        The images, same shape.
     """
     row, column = _places(images.shape[1])[:, None, None], _places(images.shape[2])[:, None]
     inside = (row >= rows) & (row < rows + size[0]) & (column >= columns) & (column < columns + size[1])

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -227,10 +228,20 @@ def as_pixels(images: Array) -> Pixels:
 
     Args:
         images: As in `as_floats`; floats beyond [-1, 1] are clipped.
+
+    Warns:
+        UserWarning: All floats lie in [0, 1], which is how others scale images.
     """
     if images.dtype == np.uint8:
         return images
-    pixels: Pixels = np.clip(np.rint((as_floats(images) + 1) * 127.5), 0, 255).astype(np.uint8)
+    floats = as_floats(images)
+    if floats.size and floats.min() >= 0 and floats.max() <= 1:
+        warnings.warn(
+            "images lie in [0, 1], and are measured as if in [-1, 1], so none is darker than grey; if they are of "
+            "another scale, give 2 * images - 1.",
+            stacklevel=3,
+        )
+    pixels: Pixels = np.clip(np.rint((floats + 1) * 127.5), 0, 255).astype(np.uint8)
     return pixels
 
 

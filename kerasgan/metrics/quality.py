@@ -61,7 +61,7 @@ class Quality:
         digest: SHA-256 of its weights, 64 hexadecimal digits.
         width: Number of features.
         samples: Of the samples against the real images.
-        real: Of one half of the real images against the other: as good as samples of that number can get.
+        real: Of one half of the real images against the other. Fréchet distances of so few are larger, see `notes`.
         nearest: Which training image is the nearest to each sample; None if there were none. Not part of any report.
     """
 

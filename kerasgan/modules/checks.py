@@ -1,4 +1,4 @@
-"""What is wrong, or probably wrong, with two networks that shall play against each other."""
+"""What is wrong, or probably wrong, with the two networks of a GAN."""
 
 import warnings
 from collections.abc import Iterator

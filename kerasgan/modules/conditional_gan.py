@@ -80,16 +80,17 @@ class ConditionalGAN(GAN):
         self.tells_class = ends == (1, 2)
 
     def fit(self, x: Any = None, y: Any = None, *arguments: Any, **options: Any) -> Any:
-        """Train as `keras.Model.fit` does, after a look at the labels where they are an array.
+        """Train as `keras.Model.fit` does, after a look at the labels: an array, or those of `kg.data`.
 
-        Labels that come in batches cannot be looked at in advance: those of `kg.data` are sound, but what a generator
-        of your own yields is yours to check, as with `kerasgan.networks.conditional.check_labels`.
+        What a generator of your own yields cannot be looked at in advance; check it with
+        `kerasgan.networks.conditional.check_labels`.
 
         Raises:
             ValueError: A label is no class.
         """
-        if isinstance(y, np.ndarray | list) and (np.ndim(y) == 1 or np.shape(y)[1:] == (1,)):
-            check_labels(y, self.num_classes)
+        labels = getattr(x, "labels", None) if y is None else y
+        if isinstance(labels, np.ndarray | list) and (np.ndim(labels) == 1 or np.shape(labels)[1:] == (1,)):
+            check_labels(labels, self.num_classes)
         return super().fit(x, y, *arguments, **options)
 
     def read(self, batch: Any) -> tuple[Any, Any]:

@@ -87,6 +87,11 @@ class Executions(keras.utils.PyDataset):
         self._sample: Any = None
 
     @property
+    def labels(self) -> Any:
+        """The labels of the whole split, as `Batches` has them: a conditional GAN looks at them before it trains."""
+        return self.batches.labels
+
+    @property
     def num_batches(self) -> int:
         """Executions in an epoch, at most."""
         steps = self.batches.num_batches

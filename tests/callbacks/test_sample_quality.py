@@ -188,8 +188,9 @@ def test_the_validation_split_comes_before_the_test_split_and_that_before_traini
     ):
         callback = SampleQuality(samples=40)
         callback.describe(squares(**options))
-        reals, name = callback._reals()
+        reals, labels, name = callback._reals()
         assert (len(reals), bool((reals == 255).all()), name) == (count, brightest, "squares")
+        assert labels is None
 
 
 def test_a_conditional_gan_is_asked_for_the_classes_of_the_real_images(network, monkeypatch):

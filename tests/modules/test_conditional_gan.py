@@ -84,6 +84,16 @@ def test_labels_that_are_no_classes_are_refused_before_training(kind, labels, me
     assert gan.global_step == 0
 
 
+def test_labels_of_our_data_that_are_no_classes_are_refused_before_training(tmp_path):
+    data = kg.data.DataModule(IMAGES, np.arange(32) % (CLASSES + 1), batch_size=8)
+    gan = build()
+    with pytest.raises(ValueError, match="labels hold 3; the classes of this network go from 0 to 2"):
+        gan.fit(data.train, shuffle=False, verbose=0)
+    with pytest.raises(ValueError, match="labels hold 3; the classes of this network go from 0 to 2"):
+        kg.Trainer(tmp_path / "run", max_steps=4, steps_per_execution=2).fit(gan, data)
+    assert gan.global_step == 0
+
+
 def test_a_discriminator_that_tells_other_classes_is_refused():
     with pytest.raises(ValueError, match="num_classes is 4, and the discriminator tells 3 classes apart"):
         kg.ConditionalGAN(generator(), discriminator("acgan"), num_classes=4)
