@@ -105,6 +105,7 @@ SPOILS: dict[str, tuple[str, Spoil]] = {
     "more_blur": ("blur of 1.5", blur(1.5)),
     "nine_classes": ("without one class", only_classes(9)),
     "five_classes": ("without five", only_classes(5)),
+    "one_class": ("one class alone", only_classes(1)),
     "repeats": ("one in 20, repeated", repeats(0.05)),
     "half_copies": ("half are copies", copies(0.5)),
     "copies": ("all are copies", copies(1.0)),

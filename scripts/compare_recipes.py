@@ -46,6 +46,7 @@ def main(args: program.Namespace) -> None:
         )
     network = kg.metrics.feature_network_of(data.name, data.image_shape)
     wanted = {"data_fingerprint": data.fingerprint(), "digest": network.digest, "fakes": args.samples, "seed": 0}
+    wanted["against"] = "test"
     if not args.recipes and data.num_classes is None:
         recipes = [recipe for recipe in recipes if not recipe.conditional]
     folder = Path(args.run_dir or f"runs/compare-{Path(args.dataset).stem}-{kg.backends.name}")

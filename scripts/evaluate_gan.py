@@ -3,6 +3,7 @@
     python scripts/evaluate_gan.py runs/gan-mnist-001
     python scripts/evaluate_gan.py runs/gan-mnist-001 --curves
     python scripts/evaluate_gan.py runs/gan-mnist-001/generator.keras --dataset mnist --trust --samples 5000
+    python scripts/evaluate_gan.py runs/photos --dataset photos/ --features mine.keras --trust --against train
     python scripts/evaluate_gan.py runs/gan-stacked_mnist-001 --stacked --json stacked.json
 
 Samples are held against the test images of the data, in the features of a small classifier that comes with kerasgan;
@@ -14,12 +15,13 @@ quality_curves.png. Six MNIST runs, 10,000 samples each, took 46 to 82 s on 2 sh
 import json
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import program
-import runs
+import run_directory
 import values
 
+MOST_TRAINED = 10_000  # Training images that samples are held against, where there are no test images.
 SHOWN, SHOWN_CLASSES, STEPS = 64, 20, 17  # On the contact sheet, which takes as many as it has room for.
 
 
@@ -35,10 +37,11 @@ def main(args: program.Namespace) -> None:
         program.fail(2, "images of stacked_mnist have three channels, which no network of ours sees; add --stacked.")
     network = measuring_network(dataset, args)
     data = kg.data.load(dataset, data_dir=args.data_dir, drop_remainder=False)
-    if data.test is None:
-        raise ValueError(f"{data.name} has no test images to hold samples against; name data that have.")
+    reals = real_images(data, args)
     count = args.samples or (kg.metrics.STACKED_SAMPLES if args.stacked else 10_000)
     labels = labels_of(gan, count, data, args.seed)
+    of_step = f", step {facts['step']:,}" if "step" in facts else ""
+    print(f"measuring {count:,} samples of {path.name[:40]}{of_step}", flush=True)
     images = drawn(gan, labels, count, args.seed)
     if images.shape[1:] != data.image_shape:
         raise ValueError(
@@ -47,11 +50,13 @@ def main(args: program.Namespace) -> None:
         )
     nearest = None
     if args.stacked:
-        found = stacked(images, data, network)
+        found = stacked(images, reals, data, network)
     else:
-        quality = measured(images, data, network, labels)
-        found, nearest = quality.as_dict(), data.train.images[quality.nearest.positions[:SHOWN]]
+        quality = measured(images, reals, network, labels)
+        found = quality.as_dict()
+        nearest = quality.nearest and reals.train[quality.nearest.positions[:SHOWN]]
     facts = {"source": args.source, **facts, "dataset": data.name, "data_fingerprint": data.fingerprint()}
+    facts["against"] = args.against
     facts |= {"seed": args.seed, "version": kg.__version__}
 
     def as_json() -> str:
@@ -65,7 +70,7 @@ def main(args: program.Namespace) -> None:
         kg.callbacks.save_png(path / "quality.png", sheet)
         print(f"pictures: {path / 'quality.png'}")
     if args.curves:  # last, for it takes long, and the GAN takes on the weights of one checkpoint after another
-        found["curves"] = curves(path, gan, data, network, quality.real, args)
+        found["curves"] = curves(path, gan, data, reals, network, quality.real, args)
         text = as_json()
         kg.checkpoints.write_atomically(path / "quality.json", text.encode())
     if args.json:
@@ -95,7 +100,7 @@ def of_run(run_dir: Path, args: program.Namespace) -> tuple[Any, dict[str, Any]]
     """Return the GAN of a run, and what the run says of itself."""
     import kerasgan as kg
 
-    gan = runs.load_gan(run_dir, args.step)
+    gan = run_directory.load_gan(run_dir, args.step)
     name = str(json.loads((run_dir / "config.json").read_bytes())["data"].get("name"))
     # A run of others shall not lead to any place on this machine.
     if args.dataset is None and name not in kg.metrics.FEATURES_OF:
@@ -114,6 +119,29 @@ def of_file(path: Path, args: program.Namespace) -> tuple[Any, dict[str, Any]]:
     if args.step is not None:
         program.fail(2, f"--step chooses a checkpoint of a run, and {path} is one file; leave it out.")
     return kg.load_generator(path, trust=args.trust), {}
+
+
+class Reals(NamedTuple):
+    """What samples are held against: images and their labels, and the training images to look for copies among."""
+
+    images: Any
+    labels: Any
+    train: Any
+
+
+def real_images(data: Any, args: program.Namespace) -> Reals:
+    """Return the test images; or as asked for some of those that were trained on, among which copies are no finding."""
+    import numpy as np
+
+    if args.against == "test":
+        if data.test is None:
+            raise ValueError(
+                f"{data.name} has no test images to hold samples against; --against train takes those it was trained "
+                "on, and cannot tell copies from new images."
+            )
+        return Reals(data.test.images, data.test.labels, data.train.images)
+    some = np.random.default_rng(args.seed).permutation(len(data.train.images))[:MOST_TRAINED]
+    return Reals(data.train.images[some], None if data.train.labels is None else data.train.labels[some], None)
 
 
 def labels_of(gan: Any, count: int, data: Any, seed: int) -> Any:
@@ -149,13 +177,12 @@ def measuring_network(dataset: str, args: program.Namespace) -> "Any":
     return kg.metrics.feature_network(named)
 
 
-def measured(images: Any, data: Any, network: Any, labels: Any) -> Any:
+def measured(images: Any, reals: Reals, network: Any, labels: Any) -> Any:
     """Print all measures, and return them."""
     import kerasgan as kg
 
-    real_labels, train = data.test.labels, data.train.images
     quality = kg.metrics.evaluate(
-        images, data.test.images, network, labels=labels, real_labels=real_labels, train=train
+        images, reals.images, network, labels=labels, real_labels=reals.labels, train=reals.train
     )
     print(quality.as_table())
     return quality
@@ -183,12 +210,12 @@ def contact_sheet(gan: Any, images: Any, nearest: Any, data: Any, args: program.
 
 
 def curves(
-    run_dir: Path, gan: Any, data: Any, network: Any, real: Any, args: program.Namespace
+    run_dir: Path, gan: Any, data: Any, reals: Reals, network: Any, real: Any, args: program.Namespace
 ) -> list[dict[str, float]]:
     """Measure every checkpoint that was kept, draw that, and return the figures; a damaged one is left out."""
     import kerasgan as kg
 
-    stick, count = kg.metrics.yardstick(data.test.images, network), args.samples or 10_000
+    stick, count = kg.metrics.yardstick(reals.images, network), args.samples or 10_000
     elsewhere = json.loads((run_dir / "config.json").read_bytes()).get("checkpoints")
     steps = kg.checkpoints.CheckpointStore(run_dir / "checkpoints").steps()
     rows = []
@@ -209,19 +236,19 @@ def curves(
     return rows
 
 
-def stacked(images: Any, data: Any, network: Any) -> dict[str, Any]:
+def stacked(images: Any, reals: Reals, data: Any, network: Any) -> dict[str, Any]:
     """Print the modes reached, by samples and by as many real triples, and return both."""
     import kerasgan as kg
 
     if data.num_classes != kg.metrics.STACKED_MODES:
         raise ValueError(f"--stacked counts the 1,000 modes of stacked_mnist, and {data.name} has {data.num_classes}.")
     found = {"network": network.name, "digest": network.digest}
-    for name, some in (("samples", images), ("real", data.test.images[: len(images)])):
+    for name, some in (("samples", images), ("real", reals.images[: len(images)])):
         modes = kg.metrics.stacked_modes(some, network)
         coverage = kg.metrics.mode_coverage(modes, data.train.labels)
         print(f"{name}:\n{coverage.as_table()}")
         found[name] = coverage.as_dict()
-    print(f"digits read by {network.name}, SHA-256 {network.digest[:12]}; real: triples of the test images")
+    print(f"digits read by {network.name}, SHA-256 {network.digest[:12]}; real: triples of other images")
     return found
 
 
@@ -233,6 +260,8 @@ if __name__ == "__main__":
         "or a PATH (default: the run's)")  # fmt: skip
     add("--data-dir", metavar="DIR", help="where the files of mnist or fashion_mnist lie (default: KERASGAN_DATA_DIR, "
         "else Keras's download cache)")  # fmt: skip
+    add("--against", choices=["test", "train"], default="test", help="hold samples against the test images, or where "
+        "there are none against those that were trained on (default: %(default)s)")  # fmt: skip
     add("--samples", type=values.at_most(100_000), metavar="N", help="how many to draw (default: 10,000; 26,000 with "
         "--stacked)")  # fmt: skip
     add("--stacked", action="store_true", help="count the modes of Stacked MNIST that samples reach")

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import program
-import runs
+import run_directory
 import values
 
 
 def main(args: program.Namespace) -> None:
     import kerasgan as kg
 
-    gan = runs.load_gan(args.run_dir, args.step)
+    gan = run_directory.load_gan(args.run_dir, args.step)
     chosen = {"step": args.step, "label": args.label, "seed": args.seed}
     name = "-".join(f"{option}-{value}" for option, value in chosen.items() if value is not None)
     grid, strip = (Path(args.run_dir) / "samples" / f"{kind}-{name}.png" for kind in ("grid", "interpolation"))

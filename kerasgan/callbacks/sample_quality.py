@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kerasgan.metrics import QUICK_MEASURES, FeatureNetwork, Yardstick, feature_network, feature_network_of, yardstick
-from kerasgan.metrics.quality import LEAST_IMAGES
+from kerasgan.metrics.features import LEAST_IMAGES
 
 SECONDS = "quality_seconds"
 # What `SampleQuality` logs. An epoch without these is no mistake: it measures every few only.

@@ -20,6 +20,7 @@ WEIGHTS = Path(__file__).parent / "weights"
 FEATURE_NETWORKS = ("mnist", "fashion_mnist")
 # By the name of the data, the one that measures them; of stacked_mnist, each channel.
 FEATURES_OF = {"digits": "mnist", "mnist": "mnist", "fashion_mnist": "fashion_mnist", "stacked_mnist": "mnist"}
+LEAST_IMAGES = 20  # In a set: with fewer no measure says anything, and halves have no five neighbours.
 _FARTHEST = 4.0  # A generator without tanh leaves [-1, 1] by a little; what goes further has another scale.
 _BLOCK = 8192  # Images that are floats at a time: 26 MB of 28x28.
 
@@ -228,21 +229,34 @@ def as_pixels(images: Array) -> Pixels:
 
     Args:
         images: As in `as_floats`; floats beyond [-1, 1] are clipped.
-
-    Warns:
-        UserWarning: All floats lie in [0, 1], which is how others scale images.
     """
     if images.dtype == np.uint8:
         return images
-    floats = as_floats(images)
-    if floats.size and floats.min() >= 0 and floats.max() <= 1:
+    pixels: Pixels = np.clip(np.rint((as_floats(images) + 1) * 127.5), 0, 255).astype(np.uint8)
+    return pixels
+
+
+def check_set(images: Array, name: str) -> None:
+    """Look at a set of images before it is measured.
+
+    Args:
+        images: As in `as_floats`.
+        name: What to call them in an error.
+
+    Raises:
+        ValueError: There are too few.
+
+    Warns:
+        UserWarning: All are floats in [0, 1], which is how others scale images.
+    """
+    if len(images) < LEAST_IMAGES:
+        raise ValueError(f"{name} has {len(images)} images; give at least {LEAST_IMAGES}, better 10,000.")
+    if images.dtype.kind == "f" and images.min() >= 0 and images.max() <= 1:
         warnings.warn(
-            "images lie in [0, 1], and are measured as if in [-1, 1], so none is darker than grey; if they are of "
-            "another scale, give 2 * images - 1.",
+            f"{name} lies in [0, 1], and is measured as if in [-1, 1], so no pixel is darker than grey; if that is the "
+            "scale, give 2 * images - 1.",
             stacklevel=3,
         )
-    pixels: Pixels = np.clip(np.rint((floats + 1) * 127.5), 0, 255).astype(np.uint8)
-    return pixels
 
 
 def _name_for(data_name: str | None) -> str | None:

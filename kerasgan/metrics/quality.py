@@ -8,15 +8,13 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from kerasgan.metrics.features import Array, FeatureNetwork, as_pixels, feature_network
+from kerasgan.metrics.features import Array, FeatureNetwork, as_pixels, check_set, feature_network
 from kerasgan.metrics.frechet import frechet_distance
 from kerasgan.metrics.kernel import KernelDistance, kernel_distance
 from kerasgan.metrics.neighbours import NearestNeighbours, density_coverage, nearest_neighbours, precision_recall
 from kerasgan.metrics.samples import Floats
 from kerasgan.metrics.scores import classifier_score, conditional_accuracy
 from kerasgan.metrics.tables import table
-
-LEAST_IMAGES = 20  # On each side: with fewer no measure says anything, and halves have no five neighbours.
 
 
 @dataclass(frozen=True)
@@ -157,13 +155,15 @@ def evaluate(
     Raises:
         ValueError: There are too few images, or they are not finite or not of the shape that the network takes.
 
+    Warns:
+        UserWarning: A set lies in [0, 1].
+
     Example:
         >>> quality = kg.metrics.evaluate(gan.generate(10_000, seed=0), data.test.images, "mnist")
         >>> print(quality.as_table())
     """
     for name, images in (("fakes", fakes), ("reals", reals)):
-        if len(images) < LEAST_IMAGES:
-            raise ValueError(f"{name} has {len(images)} images; give at least {LEAST_IMAGES}, better 10,000.")
+        check_set(images, name)
     if not isinstance(network, FeatureNetwork):
         network = feature_network(network)
     fake, fake_classes = network.describe(as_pixels(fakes))

@@ -84,13 +84,13 @@ def _draw_panel(axes: "Axes", name: str, rows: Sequence[Mapping[str, float]], re
     above: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points"}
     axes.annotate(title, (0, 1), (0, 8), fontsize=12, fontweight="bold", color=INK, **above)
     found = np.flatnonzero(np.isfinite(values))
-    if len(found):
+    if len(found) and np.ptp(values[found]):  # of equal ones none is the best
         sign = 1 if better == "low" else -1
         best = found[np.argmin(sign * values[found])]
         axes.plot(
             steps[best], values[best], marker="o", markersize=9, markerfacecolor="none", markeredgecolor=INK, zorder=4
         )
-        note = f"best {values[best]:.4g}, step {int(steps[best]):,}"
+        note = f"best {values[best]:,.4g}, step {int(steps[best]):,}"
         axes.annotate(note, (1, 1), (0, 8), ha="right", fontsize=9, color=PALE_INK, **above)
     axes.margins(x=0.05)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))

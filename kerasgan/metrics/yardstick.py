@@ -3,11 +3,10 @@
 import warnings
 from dataclasses import dataclass
 
-from kerasgan.metrics.features import Array, FeatureNetwork, as_pixels
+from kerasgan.metrics.features import Array, FeatureNetwork, as_pixels, check_set
 from kerasgan.metrics.frechet import frechet_distance
 from kerasgan.metrics.kernel import kernel_distance
 from kerasgan.metrics.neighbours import precision_recall
-from kerasgan.metrics.quality import LEAST_IMAGES
 from kerasgan.metrics.samples import Floats
 
 QUICK_MEASURES = ("frechet_distance", "kernel_distance", "precision", "recall")
@@ -38,7 +37,7 @@ class Yardstick:
         Raises:
             ValueError: There are too few, or they are not finite or not of the shape that the network takes.
         """
-        _check_count(fakes, "fakes")
+        check_set(fakes, "fakes")
         found = self.network.describe(as_pixels(fakes))[0]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # of too few images: the docstring says so
@@ -62,10 +61,5 @@ def yardstick(reals: Array, network: FeatureNetwork) -> Yardstick:
         >>> stick = kg.metrics.yardstick(data.test.images[:1000], kg.metrics.feature_network("mnist"))
         >>> stick.measure(gan.generate(1000, seed=0))["frechet_distance"]
     """
-    _check_count(reals, "reals")
+    check_set(reals, "reals")
     return Yardstick(network, network.describe(as_pixels(reals))[0])
-
-
-def _check_count(images: Array, name: str) -> None:
-    if len(images) < LEAST_IMAGES:
-        raise ValueError(f"{name} has {len(images)} images; give at least {LEAST_IMAGES}, better 1,000.")

@@ -144,3 +144,11 @@ def test_a_network_may_be_named_or_a_keras_model(network, sets):
     assert named.width == evaluate(sets["fakes"], sets["reals"], network).width
     with pytest.raises(ValueError, match="feature network 'cats' is unknown"):
         evaluate(sets["fakes"], sets["reals"], "cats")
+
+
+def test_images_of_another_scale_are_warned_of(network, sets):
+    unit = (sets["fakes"] + 1) / 2
+    with pytest.warns(UserWarning, match=r"fakes lies in \[0, 1\], and is measured as if in \[-1, 1\]"):
+        spoilt = evaluate(unit, sets["reals"], network)
+    right = evaluate(2 * unit - 1, sets["reals"], network)  # warnings are errors
+    assert right.samples.frechet_distance < spoilt.samples.frechet_distance

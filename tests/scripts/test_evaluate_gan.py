@@ -90,6 +90,18 @@ def test_a_run_and_its_exported_generator_measure_the_same(script, run_dir, tmp_
     assert untrusted.returncode == 2 and "comes from elsewhere" in untrusted.stderr
 
 
+def test_images_of_ones_own_without_a_test_split_are_held_against_those_trained_on(here, run_dir, tmp_path):
+    np.savez(tmp_path / "photos.npz", images=np.random.default_rng(0).integers(0, 256, (60, 28, 28, 1), np.uint8))
+    line = [run_dir, "--dataset", "photos.npz", "--features", "mnist", "--samples", "40"]
+    refused = here("evaluate_gan.py", *line)
+    assert refused.returncode == 2 and "--against train takes those it was trained on, and" in refused.stderr
+    measured = here("evaluate_gan.py", *line, "--against", "train")
+    assert (measured.returncode, measured.stderr) == (0, "")
+    assert "samples: 40 against 60 real images" in measured.stdout and "nearest" not in measured.stdout
+    figures = json.loads((run_dir / "quality.json").read_text())
+    assert (figures["against"], figures["samples"]["closer"]) == ("train", None)
+
+
 def test_a_generator_that_takes_labels_is_asked_for_every_class(script, tmp_path):
     told = kg.networks.conditional.generator(generator(latents=4 + 10), 10)
     told.save(tmp_path / "generator.keras")
