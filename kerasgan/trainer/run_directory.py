@@ -67,8 +67,13 @@ class RunDirectory:
         if self.path.exists() and not self.path.is_dir():
             raise RunDirectoryError(f"{self.path} is a file; choose a directory for the run.")
         # Where somebody has locked it before, the lock is asked first: who is at work there is the better answer.
-        if not (self.path / LOCK).exists():
-            self._check(resume)
+        lock = self.path / LOCK
+        if not lock.exists():
+            try:
+                self._check(resume)
+            except RunDirectoryError:
+                if not lock.exists():  # else another trainer came between the two questions, and it is in use
+                    raise
             make_directory(self.path)
         self._acquire()
         try:

@@ -12,7 +12,7 @@ import pytest
 
 import kerasgan as kg
 from kerasgan.testing import tiny_gan, tiny_images
-from kerasgan.trainer.run_directory import RunDirectory
+from kerasgan.trainer.run_directory import RunDirectory, RunDirectoryError
 
 ROUNDS = 50
 
@@ -73,6 +73,25 @@ def test_of_two_trainers_on_one_directory_exactly_one_trains_fifty_times(tmp_pat
         winner = trains.removeprefix("trains ")
         assert "is in use by " in refused and (f"by process {winner};" in refused or "by another" in refused), refused
     assert sum("by process" in refused for refused, _ in rounds) > ROUNDS / 5
+
+
+def test_who_comes_a_moment_late_hears_that_the_directory_is_in_use(tmp_path, monkeypatch):
+    """The winner comes after the other has seen no lock, and has written its configuration when that one looks."""
+    winner, loser = RunDirectory(tmp_path / "run"), RunDirectory(tmp_path / "run")
+    check = RunDirectory._check
+
+    def late(run, resume):
+        if run is loser and not winner.config_file.exists():
+            winner.open(resume=False)
+            winner.write_json(winner.config_file, {})
+        check(run, resume)
+
+    monkeypatch.setattr(RunDirectory, "_check", late)
+    with pytest.raises(RunDirectoryError, match="run is in use by process"):
+        loser.open(resume=False)
+    winner.close()
+    with pytest.raises(RunDirectoryError, match="already holds a run"):  # and when it is not, what is there
+        loser.open(resume=False)
 
 
 def test_without_the_lock_both_would_train(tmp_path):
