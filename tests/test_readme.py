@@ -45,8 +45,8 @@ def test_both_examples_train_one_after_the_other(tmp_path, monkeypatch):
         ("max_epochs=5", "max_epochs=1"),
     )
     exec(code, names)
-    assert set(names["gan"].history.history) == {"critic_loss", "generator_loss", "gradient_penalty"}
-    assert names["gan"].global_step == 10
+    assert set(names["wgan"].history.history) == {"critic_loss", "generator_loss", "gradient_penalty"}
+    assert names["wgan"].global_step == 10
     assert (tmp_path / "runs/wgan/critic.keras").exists()
 
 
