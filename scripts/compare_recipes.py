@@ -68,7 +68,7 @@ def run(recipe: Any, run_dir: Path, seed: int, wanted: dict[str, Any], args: pro
     if done > steps:
         program.fail(2, f"{run_dir} has {done:,} steps, more than the {steps:,} of --images; choose another --run-dir.")
     if done < steps:
-        resume = ["--resume"] if (run_dir / "checkpoints").exists() else []
+        resume = ["--resume"] if (run_dir / "config.json").exists() else []
         train = ["--recipe", recipe.name, "--max-steps", str(steps), "--seed", str(seed), "--run-dir", str(run_dir)]
         call("train_gan.py", *common, *train, *resume)
     wanted = {"step": steps, **wanted}

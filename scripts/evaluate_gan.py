@@ -37,8 +37,8 @@ def main(args: program.Namespace) -> None:
         program.fail(2, "images of stacked_mnist have three channels, which no network of ours sees; add --stacked.")
     network = measuring_network(dataset, args)
     data = kg.data.load(dataset, data_dir=args.data_dir, drop_remainder=False)
-    reals = real_images(data, args)
     count = args.samples or (kg.metrics.STACKED_SAMPLES if args.stacked else 10_000)
+    reals = real_images(data, count if args.stacked else MOST_TRAINED, args)
     labels = labels_of(gan, count, data, args.seed)
     of_step = f", step {facts['step']:,}" if "step" in facts else ""
     print(f"measuring {count:,} samples of {path.name[:40]}{of_step}", flush=True)
@@ -50,7 +50,7 @@ def main(args: program.Namespace) -> None:
         )
     nearest = None
     if args.stacked:
-        found = stacked(images, reals, data, network)
+        found = stacked(images, reals, data, network, args)
     else:
         quality = measured(images, reals, network, labels)
         found = quality.as_dict()
@@ -129,8 +129,8 @@ class Reals(NamedTuple):
     train: Any
 
 
-def real_images(data: Any, args: program.Namespace) -> Reals:
-    """Return the test images; or as asked for some of those that were trained on, among which copies are no finding."""
+def real_images(data: Any, most: int, args: program.Namespace) -> Reals:
+    """Return the test images; or if asked for, `most` of those trained on, among which copies are no finding."""
     import numpy as np
 
     if args.against == "test":
@@ -140,7 +140,7 @@ def real_images(data: Any, args: program.Namespace) -> Reals:
                 "on, and cannot tell copies from new images."
             )
         return Reals(data.test.images, data.test.labels, data.train.images)
-    some = np.random.default_rng(args.seed).permutation(len(data.train.images))[:MOST_TRAINED]
+    some = np.random.default_rng(args.seed).permutation(len(data.train.images))[:most]
     return Reals(data.train.images[some], None if data.train.labels is None else data.train.labels[some], None)
 
 
@@ -230,14 +230,15 @@ def curves(
         print(f"step {step:,}: " + ", ".join(f"{name} {value:.4g}" for name, value in list(rows[-1].items())[1:]))
     level = {name: getattr(real, name) for name in kg.metrics.QUICK_MEASURES}
     level["kernel_distance"] = real.kernel_distance.mean
-    facts = f"{run_dir.name}, {count:,} samples of each checkpoint, {data.name}, features of {network.name}"
+    half = len(reals.images) // 2
+    facts = f"{run_dir.name}, {count:,} samples each, dashed: {half:,} real against {half:,}, {network.name} features"
     kg.callbacks.save_png(run_dir / "quality_curves.png", kg.metrics.draw_quality_curves(rows, level, facts=facts))
     print(f"curves: {run_dir / 'quality_curves.png'}")
     return rows
 
 
-def stacked(images: Any, reals: Reals, data: Any, network: Any) -> dict[str, Any]:
-    """Print the modes reached, by samples and by as many real triples, and return both."""
+def stacked(images: Any, reals: Reals, data: Any, network: Any, args: program.Namespace) -> dict[str, Any]:
+    """Print the modes reached, by samples and by as many real triples as there are at most, and return both."""
     import kerasgan as kg
 
     if data.num_classes != kg.metrics.STACKED_MODES:
@@ -248,7 +249,7 @@ def stacked(images: Any, reals: Reals, data: Any, network: Any) -> dict[str, Any
         coverage = kg.metrics.mode_coverage(modes, data.train.labels)
         print(f"{name}:\n{coverage.as_table()}")
         found[name] = coverage.as_dict()
-    print(f"digits read by {network.name}, SHA-256 {network.digest[:12]}; real: triples of other images")
+    print(f"digits read by {network.name}, SHA-256 {network.digest[:12]}; real: {args.against} images")
     return found
 
 

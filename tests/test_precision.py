@@ -136,3 +136,15 @@ def test_a_network_exported_from_a_bfloat16_run_loads_and_answers_the_same(bfloa
     assert answer.dtype == np.float32
     np.testing.assert_array_equal(answer, own.predict(inputs, verbose=0))
     assert {weight.dtype for weight in network.weights if "float" in weight.dtype} == {"float32"}
+
+
+def test_heads_that_are_left_in_half_precision_have_losses_of_float32(bfloat16):
+    dense, judge = keras.layers.Dense, keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten()])
+    judge.add(dense(1))
+    made = [keras.Input((4,)), dense(64, activation="tanh"), keras.layers.Reshape((8, 8, 1))]
+    gan = kg.GAN(keras.Sequential(made), judge, penalties={"wgan_gp": 1.0, "dragan": 1.0})
+    gan.compile(optimizer={player: keras.optimizers.SGD() for player in ("generator", "discriminator")})
+    assert dtype_of(judge(IMAGES)) == dtype_of(gan.generator(np.zeros((1, 4)))) == "bfloat16"
+    assert np.isfinite(list(train(gan).values())).all()
+    losses = gan.losses_of(ops.convert_to_tensor(IMAGES), ops.ones((32, 4)), training=False)
+    assert {dtype_of(loss) for loss in losses.values()} == {"float32"}

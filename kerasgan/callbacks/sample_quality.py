@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kerasgan.metrics import QUICK_MEASURES, FeatureNetwork, Yardstick, feature_network, feature_network_of, yardstick
-from kerasgan.metrics.features import LEAST_IMAGES
+from kerasgan.metrics.features import LEAST_IMAGES, as_pixels
 
 SECONDS = "quality_seconds"
 # What `SampleQuality` logs. An epoch without these is no mistake: it measures every few only.
@@ -96,11 +96,10 @@ class SampleQuality(keras.callbacks.Callback):
         assert self._yardstick is not None
         began = time.perf_counter()
         asked = {} if self._labels is None else {"labels": self._labels}
-        images = self.model.generate(self.samples, seed=self.seed, **asked)
-        if not np.isfinite(images).all():
-            warnings.warn(
-                f"the samples of epoch {epoch + 1} hold NaN or infinity; they are not measured.", stacklevel=2
-            )
+        try:
+            images = as_pixels(self.model.generate(self.samples, seed=self.seed, **asked))
+        except ValueError as error:  # a generator that diverges may come back, and others may want to see it
+            warnings.warn(f"the samples of epoch {epoch + 1} are not measured: {error}", stacklevel=2)
             return
         with _random_state_preserved():
             logs |= self._yardstick.measure(images)

@@ -35,9 +35,10 @@ class SpectralNormalization(keras.layers.SpectralNormalization):
         super().__init__(layer, power_iterations, **options)
         activation = getattr(layer, "activation", None)
         if activation not in (None, keras.activations.linear):
+            named = getattr(activation, "__name__", type(activation).__name__)
             raise ValueError(
-                f"{type(layer).__name__} has activation={activation.__name__!r}; give it none, and put the activation "
-                "after SpectralNormalization."
+                f"{type(layer).__name__} has activation={named!r}; give it none, and put the activation after "
+                "SpectralNormalization."
             )
 
     def call(self, inputs: Any, training: bool = False) -> Any:

@@ -1,12 +1,16 @@
 """From kerasgan's layers to the stock layers they stand for."""
 
+from typing import Any
+
 import keras
+import numpy as np
 
 from kerasgan import backends
 from kerasgan.layers.conv2d import Conv2D
 from kerasgan.layers.conv2d_transpose import Conv2DTranspose
 from kerasgan.layers.dropout import Dropout
 from kerasgan.layers.max_pooling2d import MaxPooling2D
+from kerasgan.layers.spectral_normalization import SpectralNormalization
 
 STOCK = {
     Conv2D: keras.layers.Conv2D,
@@ -23,21 +27,35 @@ def to_stock(network: keras.Model) -> keras.Model:
         network: A built `keras.Model` or `keras.Sequential`.
 
     Networks within the network are copied likewise. A subclassed model cannot be taken apart and is returned as it is.
+    Of a layer with spectral normalization remains the layer, its kernel divided by the singular value.
 
     Returns:
-        A new network of stock layers with equal weights, which `keras.saving.load_model` reads in a process
+        A new network of stock layers that computes the same, which `keras.saving.load_model` reads in a process
         that has never heard of kerasgan.
     """
     if not hasattr(network, "operations") and not isinstance(network, keras.Sequential):
         return network
-    weights = [backends.whole(variable) for variable in network.weights]
+    # Networks within are filled as they are copied; inputs get other names.
+    filled = [layer for layer in network.layers if layer.weights and not isinstance(layer, keras.Model)]
+    weights = {layer.name: _weights_of(layer) for layer in filled}
     with backends.undistributed():
         stock = keras.models.clone_model(network, clone_function=_stock_layer)
-        stock.set_weights(weights)
+        for name, values in weights.items():
+            stock.get_layer(name).set_weights(values)
     return stock
 
 
 def _stock_layer(layer: keras.Layer) -> keras.Layer:
     if isinstance(layer, keras.Model):
         return to_stock(layer)
-    return STOCK.get(type(layer), type(layer)).from_config(layer.get_config())
+    wrapped = layer.layer if isinstance(layer, SpectralNormalization) else layer
+    return STOCK.get(type(wrapped), type(wrapped)).from_config({**wrapped.get_config(), "name": layer.name})
+
+
+def _weights_of(layer: keras.Layer) -> list[Any]:
+    """Return the weights that the stock layer shall have, as arrays."""
+    if not isinstance(layer, SpectralNormalization):
+        return [backends.whole(variable) for variable in layer.weights]
+    singular_value = np.asarray(keras.ops.convert_to_numpy(layer.power_iteration()[0]))
+    shares = [singular_value if variable is layer.kernel else 1.0 for variable in layer.layer.weights]
+    return [backends.whole(variable) / share for variable, share in zip(layer.layer.weights, shares, strict=True)]

@@ -29,7 +29,7 @@ def frechet_distance(real: npt.ArrayLike, fake: npt.ArrayLike) -> float:
     Reference:
         Heusel et al., GANs Trained by a Two Time-Scale Update Rule (arXiv:1706.08500), eq. 6.
     """
-    one, other = as_pair(real, fake)
+    one, other = as_pair(real=real, fake=fake)
     fewest, width = min(len(one), len(other)), one.shape[1]
     if fewest <= width:
         warnings.warn(

@@ -48,7 +48,7 @@ def kernel_distance(
     Reference:
         Bińkowski et al., Demystifying MMD GANs (arXiv:1801.01401), sections 2.1 and 4.
     """
-    one, other = as_pair(real, fake)
+    one, other = as_pair(real=real, fake=fake)
     fewest = min(len(one), len(other))
     size = min(block_size, fewest // 2)
     if size < 2:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from kerasgan.metrics.samples import Floats, Integers, as_features, as_pair, distances, radii
+from kerasgan.metrics.samples import Floats, Integers, as_pair, distances, radii
 
 
 class PrecisionRecall(NamedTuple):
@@ -43,7 +43,7 @@ def precision_recall(real: npt.ArrayLike, fake: npt.ArrayLike, *, neighbours: in
     Reference:
         Kynkäänniemi et al., Improved Precision and Recall Metric (arXiv:1904.06991), eq. 1 to 3.
     """
-    one, other = as_pair(real, fake)
+    one, other = as_pair(real=real, fake=fake)
     return PrecisionRecall(_share_within(other, one, neighbours), _share_within(one, other, neighbours))
 
 
@@ -67,7 +67,7 @@ def density_coverage(real: npt.ArrayLike, fake: npt.ArrayLike, *, neighbours: in
     Reference:
         Naeem et al., Reliable Fidelity and Diversity Metrics (arXiv:2002.09797), eq. 4 and 6.
     """
-    one, other = as_pair(real, fake)
+    one, other = as_pair(real=real, fake=fake)
     reach = radii(one, neighbours)
     balls, covered = 0, np.zeros(len(one), bool)
     for _, block in distances(other, one):
@@ -126,8 +126,8 @@ def nearest_neighbours(fake: npt.ArrayLike, train: npt.ArrayLike, held_out: npt.
         `closer` is the Mann-Whitney statistic of Meehan et al., A Non-Parametric Test to Detect Data-Copying in
         Generative Models (arXiv:2004.05675), section 3, as a share and without its cells.
     """
-    trained, samples = as_pair(train, fake)
-    unseen = as_pair(train, as_features(held_out, "held_out"))[1]
+    trained, samples = as_pair(train=train, fake=fake)
+    _, unseen = as_pair(train=train, held_out=held_out)
     (positions, near), (_, unseen_near) = (_nearest(points, trained) for points in (samples, unseen))
     ranked = np.sort(unseen_near)
     # A tie counts half.

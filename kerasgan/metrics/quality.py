@@ -162,8 +162,9 @@ def evaluate(
         >>> quality = kg.metrics.evaluate(gan.generate(10_000, seed=0), data.test.images, "mnist")
         >>> print(quality.as_table())
     """
-    for name, images in (("fakes", fakes), ("reals", reals)):
-        check_set(images, name)
+    for name, images in {"fakes": fakes, "reals": reals, "train": train}.items():
+        if images is not None:
+            check_set(images, name)
     if not isinstance(network, FeatureNetwork):
         network = feature_network(network)
     fake, fake_classes = network.describe(as_pixels(fakes))

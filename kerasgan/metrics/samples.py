@@ -32,18 +32,19 @@ def as_features(features: npt.ArrayLike, name: str) -> Floats:
     return array
 
 
-def as_pair(real: npt.ArrayLike, fake: npt.ArrayLike) -> tuple[Floats, Floats]:
-    """Check the features of two sets of images, that they may be compared.
+def as_pair(**sets: npt.ArrayLike) -> tuple[Floats, Floats]:
+    """Check the features of two sets of images, given by the names an error shall have for them.
 
     Raises:
         ValueError: One of them will not do, or their widths differ.
     """
-    checked = as_features(real, "real"), as_features(fake, "fake")
-    if checked[0].shape[1] != checked[1].shape[1]:
+    one, other = (as_features(features, name) for name, features in sets.items())
+    if one.shape[1] != other.shape[1]:
+        first, second = sets
         raise ValueError(
-            f"real is {checked[0].shape[1]} features wide and fake {checked[1].shape[1]}; take both from one network."
+            f"{first} is {one.shape[1]} features wide and {second} {other.shape[1]}; take both from one network."
         )
-    return checked
+    return one, other
 
 
 def distances(some: Floats, others: Floats) -> Iterator[tuple[slice, Floats]]:

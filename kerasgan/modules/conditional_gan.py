@@ -1,5 +1,6 @@
 """GANs that are told which class to make."""
 
+import math
 from typing import Any, NamedTuple
 
 import keras
@@ -7,7 +8,8 @@ import numpy as np
 from keras import ops
 
 from kerasgan import backends
-from kerasgan.modules.gan import GAN, Array
+from kerasgan.modules.checks import layers_of
+from kerasgan.modules.gan import GAN, Array, not_half
 from kerasgan.modules.latents import great_circles
 from kerasgan.networks.conditional import check_labels
 
@@ -39,7 +41,7 @@ class ConditionalGAN(GAN):
         options: As in `GAN`.
 
     Raises:
-        ValueError: As in `GAN`; or a network has other inputs or outputs.
+        ValueError: As in `GAN`; or a network has other inputs or outputs, or knows fewer classes.
 
     Example:
         >>> gan = kg.recipes.cgan(image_shape=(28, 28, 1), num_classes=10)
@@ -75,6 +77,12 @@ class ConditionalGAN(GAN):
                 f"num_classes is {num_classes}, and the discriminator tells {discriminator.outputs[1].shape[-1]} "
                 "classes apart; give the same number to both."
             )
+        fewest = min(map(_classes_of, (*layers_of(generator), *layers_of(discriminator))))
+        if fewest < num_classes:
+            raise ValueError(
+                f"num_classes is {num_classes}, and a network takes labels of {fewest} classes; give the same number "
+                "to both."
+            )
         self.num_classes = num_classes
         self.class_weight = class_weight
         self.tells_class = ends == (1, 2)
@@ -89,8 +97,10 @@ class ConditionalGAN(GAN):
             ValueError: A label is no class.
         """
         labels = getattr(x, "labels", None) if y is None else y
-        if isinstance(labels, np.ndarray | list) and (np.ndim(labels) == 1 or np.shape(labels)[1:] == (1,)):
-            check_labels(labels, self.num_classes)
+        if isinstance(labels, list) or hasattr(labels, "__array__"):
+            labels = np.asarray(labels)
+            if labels.ndim == 1 or labels.shape[1:] == (1,):
+                check_labels(labels, self.num_classes)
         return super().fit(x, y, *arguments, **options)
 
     def read(self, batch: Any) -> tuple[Any, Any]:
@@ -99,7 +109,7 @@ class ConditionalGAN(GAN):
         Raises:
             ValueError: The batch has no labels, or they are one-hot for another number of classes.
         """
-        if not isinstance(batch, tuple):
+        if not isinstance(batch, tuple) or len(batch) < 2:
             raise ValueError("The batches have no labels; a conditional GAN trains on (images, labels).")
         images, labels = super().read(batch)[0], batch[1]
         if len(labels.shape) == 2 and labels.shape[1] not in (1, self.num_classes):
@@ -213,6 +223,14 @@ class ConditionalGAN(GAN):
         return {**super().get_config(), "num_classes": self.num_classes, "class_weight": self.class_weight}
 
 
+def _classes_of(layer: keras.Layer) -> float:
+    """Return how many classes a layer that takes labels knows, and no end of others."""
+    layer = getattr(layer, "layer", layer)  # in a wrapper, such as SpectralNormalization
+    if isinstance(layer, keras.layers.CategoryEncoding):
+        return int(layer.num_tokens)
+    return int(layer.input_dim) if isinstance(layer, keras.layers.Embedding) else math.inf
+
+
 def _class_loss(labels: Any, class_logits: Any) -> Any:
     """Return the mean cross-entropy of class numbers `(batch,)` under logits `(batch, num_classes)`."""
-    return ops.mean(keras.losses.sparse_categorical_crossentropy(labels, class_logits, from_logits=True))
+    return ops.mean(keras.losses.sparse_categorical_crossentropy(labels, not_half(class_logits), from_logits=True))

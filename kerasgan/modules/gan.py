@@ -9,7 +9,7 @@ from keras import ops
 from kerasgan import backends
 from kerasgan.layers import DiffAugment, WeightClip
 from kerasgan.losses import adversarial_loss
-from kerasgan.modules.checks import check_fit, warn_of_misuse
+from kerasgan.modules.checks import check_fit, check_scale, warn_of_misuse
 from kerasgan.modules.ema import averaging_copy, update_average, warmed_up
 from kerasgan.modules.latents import great_circles
 from kerasgan.modules.module import Module
@@ -17,6 +17,8 @@ from kerasgan.modules.penalties import Penalties, Weights
 from kerasgan.networks import dcgan
 
 Array = np.ndarray[Any, np.dtype[Any]]
+
+HALF = ("float16", "bfloat16")
 
 
 @keras.saving.register_keras_serializable("kerasgan")
@@ -27,8 +29,8 @@ class GAN(Module):
     takes the gradient of its own loss.
 
     Args:
-        generator: Network from latents `(batch, latent_dim)` to images in [-1, 1].
-        discriminator: Network from images to logits `(batch, 1)`; higher means more real.
+        generator: Functional or sequential network from latents `(batch, latent_dim)` to images in [-1, 1].
+        discriminator: Likewise from images to logits `(batch, 1)`; higher means more real.
         loss: Name of a pair in `kerasgan.losses.ADVERSARIAL_LOSSES`.
         penalties: What is added to the discriminator's loss: `{name: weight}` with names of
             `kerasgan.losses.GRADIENT_PENALTIES`, each weight a number or a schedule of the global step; or one such
@@ -40,18 +42,19 @@ class GAN(Module):
         augment: Changes that images undergo before they are judged, in training: a policy of `DiffAugment` such as
             `"color,translation,cutout"`; None for none.
         ema: Decay of an exponential moving average of the generator's weights, in (0, 1), lower during the first
-            steps. What `generate` draws from and what is exported is then that average. None for the weights
-            themselves.
+            steps after `compile`. What `generate` draws from and what is exported is then that average. None for the
+            weights themselves.
         seed: Seed of the latents drawn in training; a random one if None.
         options: As in `keras.Model`, such as `name`.
 
     Raises:
-        ValueError: A loss or penalty is unknown, a number is out of range, or the generator's images do not fit the
-            discriminator.
+        ValueError: A loss or penalty is unknown, a number is out of range, a network is subclassed, or the generator's
+            images do not fit the discriminator.
 
     Warns:
-        UserWarning: Penalties are asked for, and the discriminator holds BatchNormalization; its last layer is a
-            sigmoid, where losses expect logits; or a Wasserstein loss is asked for and nothing bounds the critic.
+        UserWarning: Penalties are asked for, and the discriminator holds BatchNormalization; it ends in a sigmoid or
+            softmax, where losses expect logits; a Wasserstein loss is asked for and nothing bounds the critic; or it
+            holds Keras's SpectralNormalization, which backends train differently.
 
     Example:
         >>> gan = kg.GAN.dcgan(image_shape=(28, 28, 1), latent_dim=100)
@@ -95,7 +98,7 @@ class GAN(Module):
         # Of another seed: equal ones would draw brightness from the numbers that the latents are made of.
         self._augmentation = None if augment is None else DiffAugment(augment, None if seed is None else seed ^ 1)
         self._average = None if ema is None else averaging_copy(generator)
-        warn_of_misuse(discriminator, loss, bounded="wgan_gp" in self.penalties.weights or weight_clip is not None)
+        warn_of_misuse(discriminator, loss, bounded=bool(self.penalties) or weight_clip is not None)
         if weight_clip is not None:
             for variable in discriminator.trainable_variables:
                 variable.constraint = WeightClip(weight_clip)
@@ -147,6 +150,18 @@ class GAN(Module):
         """The optimizer of the discriminator."""
         return self.optimizer.by_player["discriminator"]
 
+    def fit(self, x: Any = None, *arguments: Any, **options: Any) -> Any:
+        """Train as `keras.Model.fit` does, after a look at how images in an array are scaled.
+
+        Raises:
+            ValueError: They go far beyond [-1, 1].
+
+        Warns:
+            UserWarning: They lie in [0, 1].
+        """
+        check_scale(x)
+        return super().fit(x, *arguments, **options)
+
     def training_step(self, batch: Any) -> None:
         """Update the discriminator as often as was asked for, and with the last update the generator."""
         images, labels = self.read(batch)
@@ -180,7 +195,7 @@ class GAN(Module):
             labels: What `read` made of the batch's labels.
         """
         fake_labels = self.labels_of_fakes(labels, training)
-        fakes = self.make(backends.beside_batch(latents), fake_labels, training)
+        fakes = not_half(self.make(backends.beside_batch(latents), fake_labels, training))
         real, fake = self.judge(images, labels, training), self.judge(fakes, fake_labels, training)
         losses = self.losses_of_judgements(real, fake, labels, fake_labels)
         if training and self.penalties:
@@ -202,9 +217,11 @@ class GAN(Module):
         """Return the images of a batch, and its labels if they matter: None here.
 
         Raises:
-            ValueError: The images are whole numbers, as bytes of 0..255 are.
+            ValueError: The images are whole numbers, as bytes of 0..255 are; or there are weights of samples.
         """
         images = batch[0] if isinstance(batch, tuple) else batch
+        if isinstance(batch, tuple) and len(batch) > 2:
+            raise ValueError("the losses of a GAN know no sample_weight or class_weight; leave it out.")
         if not keras.backend.is_float_dtype(images.dtype):
             raise ValueError(
                 f"the images are {keras.backend.standardize_dtype(images.dtype)}, and a GAN trains on floats in "
@@ -230,7 +247,7 @@ class GAN(Module):
 
     def losses_of_judgements(self, real: Any, fake: Any, labels: Any, fake_labels: Any) -> dict[str, Any]:
         """Return each player's loss, given what `judge` said of images and of fakes."""
-        logits = self.logits_of(real), self.logits_of(fake)
+        logits = [not_half(self.logits_of(judgement)) for judgement in (real, fake)]
         return {
             "generator": self._loss_pair.generator(*logits),
             "discriminator": self._loss_pair.discriminator(*logits),
@@ -332,3 +349,8 @@ class GAN(Module):
     def _predicted(self, inputs: Any) -> Array:
         count = len(keras.tree.flatten(inputs)[0])
         return np.asarray(self.sampling_generator.predict(inputs, batch_size=min(count, 256), verbose=0), "float32")
+
+
+def not_half(values: Any) -> Any:
+    """Cast to float32 what a last layer left in half precision: losses are means, and TensorFlow mixes no types."""
+    return ops.cast(values, "float32") if keras.backend.standardize_dtype(values.dtype) in HALF else values

@@ -29,8 +29,11 @@ def great_circles(rows: int, steps: int, latent_dim: int, seed: int | None = Non
         raise ValueError(f"rows is {rows} and steps {steps}; an interpolation needs 1 row and 2 steps at least.")
     start, end = np.random.default_rng(seed).standard_normal((2, rows, 1, latent_dim))
     lengths = np.linalg.norm(start, axis=-1, keepdims=True) * np.linalg.norm(end, axis=-1, keepdims=True)
-    # Kept off 0 and pi, where no great circle is singled out: a latent of length one lies there.
-    angle = np.clip(np.arccos(np.clip(np.sum(start * end, axis=-1, keepdims=True) / lengths, -1, 1)), 1e-3, 3.14)
+    angle = np.arccos(np.clip(np.sum(start * end, axis=-1, keepdims=True) / lengths, -1, 1))
     share = np.linspace(0.0, 1.0, steps)[None, :, None]
-    walks: Array = (np.sin((1 - share) * angle) * start + np.sin(share * angle) * end) / np.sin(angle)
+    # At 0 and pi no great circle is singled out, and latents of one number all lie there: they go straight.
+    straight = np.minimum(angle, np.pi - angle) < 0.05
+    angle = np.where(straight, 1.0, angle)
+    arcs = (np.sin((1 - share) * angle) * start + np.sin(share * angle) * end) / np.sin(angle)
+    walks: Array = np.where(straight, (1 - share) * start + share * end, arcs)
     return walks

@@ -143,9 +143,11 @@ class Plan(NamedTuple):
         for name, size in {"width": width, "blocks": plan.blocks, "expansion": plan.expansion}.items():
             if size < 1:
                 raise ValueError(f"{name} is {size}; choose a positive integer.")
-        if plan.cardinality < 1 or width * plan.expansion % plan.cardinality:
+        inside = [channels * plan.expansion for channels in plan.widths]
+        if plan.cardinality < 1 or any(channels % plan.cardinality for channels in inside):
             raise ValueError(
-                f"cardinality is {plan.cardinality}; choose a divisor of width * expansion = {width * plan.expansion}."
+                f"cardinality is {plan.cardinality}; choose a divisor of {', '.join(map(str, inside))}, which are the "
+                "widths inside the blocks."
             )
         return plan
 

@@ -122,7 +122,7 @@ def test_it_leaves_training_and_the_numbers_of_chance_as_they_were(fit, model, d
 
 def test_samples_that_are_not_finite_are_left_out_with_a_warning(fit, model, quality, monkeypatch):
     monkeypatch.setattr(model, "generate", lambda count, seed: np.full((count, 8, 8, 1), np.nan, "float32"))
-    with pytest.warns(UserWarning, match="samples of epoch 1 hold NaN or infinity; they are not measured"):
+    with pytest.warns(UserWarning, match="samples of epoch 1 are not measured: images hold NaN or infinity"):
         assert not LOGS & fit([quality(every_n_epochs=1)], epochs=1).history.keys()
 
 

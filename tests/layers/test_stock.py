@@ -39,7 +39,7 @@ def test_every_layer_of_kerasgan_has_its_stock_layer():
         for name, layer in public.items()
         if isinstance(layer, type) and issubclass(layer, getattr(keras.layers, name, ()))
     }
-    # No generator has this one, and it is no faster form: it has other gradients than Keras's on TensorFlow.
+    # This one is no faster form, and its stock layer is the one that it wraps: see below.
     assert own == faster - {kg.layers.SpectralNormalization}
     for mine, stock in zip(ours.layers, kg.layers.to_stock(ours).layers, strict=True):
         assert type(stock) is type(mine).__mro__[1]
@@ -55,3 +55,22 @@ def test_a_network_of_stock_layers_loads_in_a_process_without_kerasgan(tmp_path)
     subprocess.run(command, cwd=tmp_path, env=dict(os.environ), check=True, timeout=120)
     expected = ops.convert_to_numpy(network(images))
     np.testing.assert_allclose(np.load(tmp_path / "found.npy"), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_of_spectral_normalization_remains_a_layer_that_computes_the_same():
+    wrap = kg.layers.SpectralNormalization
+    inner = keras.Sequential([keras.Input((6,)), wrap(keras.layers.Dense(5), name="within")])
+    labels, vectors = keras.Input((), dtype="int32"), keras.Input((4, 4, 2))
+    x = keras.layers.Flatten()(wrap(kg.layers.Conv2D(3, 3, padding="same"))(vectors))
+    x = keras.layers.Add()([inner(keras.layers.Dense(6)(x)), wrap(keras.layers.Embedding(3, 5))(labels)])
+    network = keras.Model([vectors, labels], x)
+    inputs = np.random.default_rng(0).standard_normal((4, 4, 4, 2)).astype("float32"), np.array([0, 2, 1, 2])
+    for _ in range(3):
+        network(inputs, training=True)  # the singular vectors move
+    stock = kg.layers.to_stock(network)
+    assert not [
+        layer for layer in (*stock.layers, *stock.get_layer(inner.name).layers) if "kerasgan" in str(type(layer))
+    ]
+    np.testing.assert_allclose(
+        stock.predict(inputs, verbose=0), network.predict(inputs, verbose=0), rtol=1e-5, atol=1e-5
+    )

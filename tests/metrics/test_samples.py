@@ -45,7 +45,7 @@ def test_a_large_mean_costs_no_digits():
 )
 def test_what_cannot_be_compared_is_refused_in_one_line(real, fake, complaint):
     with pytest.raises(ValueError, match=complaint) as error:
-        as_pair(real, fake)
+        as_pair(real=real, fake=fake)
     assert "\n" not in str(error.value)
 
 

@@ -191,7 +191,8 @@ def test_images_and_logits_are_float32_in_mixed_precision():
         ((7, 7, 1), {}, "from 8 to 128"),
         ((32, 32, 1), {"width": 0}, "width is 0; choose a positive integer"),
         ((32, 32, 1), {"blocks": 0}, "blocks is 0"),
-        ((32, 32, 1), {"width": 6, "cardinality": 4}, r"cardinality is 4; choose a divisor of width \* expansion = 6"),
+        ((32, 32, 1), {"width": 6, "cardinality": 4}, r"cardinality is 4; choose a divisor of 6, 12, 24, 48"),
+        ((64, 64, 3), {"width": 96, "cardinality": 96}, r"cardinality is 96; choose a divisor of 96, 192, 384, 512"),
     ],
 )
 def test_what_cannot_be_built_is_refused_with_what_would_be_right(shape, options, complaint):

@@ -65,6 +65,21 @@ def test_figures_of_another_number_of_samples_or_other_data_are_not_taken(monkey
         assert len(called) == calls
 
 
+def test_a_run_that_was_killed_before_its_first_checkpoint_goes_on(monkeypatch, tmp_path):
+    called = []
+
+    def train(script, *arguments):
+        called.append(arguments)
+        (tmp_path / "results.json").write_text('{"steps": 2, "wall_seconds": 60}')
+        (tmp_path / "quality.json").write_text('{"step": 2}')
+
+    monkeypatch.setattr(compare_recipes, "call", train)
+    (tmp_path / "config.json").write_text("{}")
+    args = SimpleNamespace(images=200, dataset="digits", data_dir=None, samples=40)
+    compare_recipes.run(SimpleNamespace(name="acgan", batch_size=100), tmp_path, 0, {}, args)
+    assert "--resume" in called[0]
+
+
 def test_data_that_no_network_measures_are_refused_before_anything_is_trained(here, tmp_path, squares):
     refused = here("compare_recipes.py", "--dataset", squares, "--run-dir", "runs")
     assert refused.returncode == 2 and "no feature network is known for images of (8, 8, 1)" in refused.stderr
