@@ -3,7 +3,6 @@
 from typing import Any
 
 import keras
-import numpy as np
 
 from kerasgan import backends
 from kerasgan.layers.conv2d import Conv2D
@@ -56,6 +55,6 @@ def _weights_of(layer: keras.Layer) -> list[Any]:
     """Return the weights that the stock layer shall have, as arrays."""
     if not isinstance(layer, SpectralNormalization):
         return [backends.whole(variable) for variable in layer.weights]
-    singular_value = np.asarray(keras.ops.convert_to_numpy(layer.power_iteration()[0]))
+    singular_value = keras.ops.convert_to_numpy(layer.power_iteration()[0])
     shares = [singular_value if variable is layer.kernel else 1.0 for variable in layer.layer.weights]
     return [backends.whole(variable) / share for variable, share in zip(layer.layer.weights, shares, strict=True)]

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import safetensors
 import safetensors.numpy
 
+from kerasgan.modules.checks import far_out, from_zero_to_one
 from kerasgan.networks import featurenet
 
 WEIGHTS = Path(__file__).parent / "weights"
@@ -21,7 +22,6 @@ FEATURE_NETWORKS = ("mnist", "fashion_mnist")
 # By the name of the data, the one that measures them; of stacked_mnist, each channel.
 FEATURES_OF = {"digits": "mnist", "mnist": "mnist", "fashion_mnist": "fashion_mnist", "stacked_mnist": "mnist"}
 LEAST_IMAGES = 20  # In a set: with fewer no measure says anything, and halves have no five neighbours.
-_FARTHEST = 4.0  # A generator without tanh leaves [-1, 1] by a little; where many pixels go further, scale is another.
 _BLOCK = 8192  # Images that are floats at a time: 26 MB of 28x28.
 
 Array = npt.NDArray[Any]
@@ -217,7 +217,7 @@ def as_floats(images: Array) -> npt.NDArray[np.float32]:
     floats = images.astype(np.float32)
     if not np.isfinite(floats).all():
         raise ValueError("images hold NaN or infinity; the generator has diverged, so judge an earlier one.")
-    if floats.size and (np.abs(floats) > _FARTHEST).mean() > 0.01:
+    if floats.size and far_out(floats):
         raise ValueError(
             f"images are floats up to {np.abs(floats).max():.4g}; give floats in [-1, 1], or uint8 in 0..255."
         )
@@ -251,7 +251,7 @@ def check_set(images: Array, name: str) -> None:
     """
     if len(images) < LEAST_IMAGES:
         raise ValueError(f"{name} has {len(images)} images; give at least {LEAST_IMAGES}, better 10,000.")
-    if images.dtype.kind == "f" and images.min() >= 0 and images.max() <= 1:
+    if images.dtype.kind == "f" and from_zero_to_one(images):
         warnings.warn(
             f"{name} lies in [0, 1], and is measured as if in [-1, 1], so no pixel is darker than grey; if that is the "
             "scale, give 2 * images - 1.",

@@ -8,7 +8,9 @@ import keras
 import numpy as np
 
 _LOOKED_AT = 256  # Images are scaled alike: a few tell how.
-_FARTHEST = 4.0  # Of standardized ones few pixels lie further out, of those in 0..255 many.
+_FARTHEST = 4.0  # Where there is no tanh, or images are standardized, few pixels lie further out; of 0..255 many.
+
+Array = np.ndarray[Any, np.dtype[Any]]
 
 
 def check_fit(generator: keras.Model, discriminator: keras.Model) -> None:
@@ -71,7 +73,7 @@ def check_scale(images: Any) -> None:
     """Look at the first images of an array, whether they are scaled as a generator makes them.
 
     Args:
-        images: What was given to `fit`; anything but an array of floats is left to others.
+        images: What was given to `fit`; anything but `(count, height, width, channels)` floats is left to others.
 
     Raises:
         ValueError: Pixels lie far beyond [-1, 1].
@@ -82,19 +84,29 @@ def check_scale(images: Any) -> None:
     if not hasattr(images, "__array__") or len(images) == 0:
         return
     some = np.asarray(images[:_LOOKED_AT])
-    if some.dtype.kind != "f":
+    if some.dtype.kind != "f" or some.ndim != 4:
         return
-    if (np.abs(some) > _FARTHEST).mean() > 0.01:
+    if far_out(some):
         raise ValueError(
             f"the images are floats up to {np.abs(some).max():.4g}, and a generator makes floats in [-1, 1]; give "
             "kg.data, or images / 127.5 - 1."
         )
-    if some.min() >= 0 and some.max() <= 1 and some.ndim == 4:
+    if from_zero_to_one(some):
         warnings.warn(
             "the images lie in [0, 1], and a generator that ends in tanh makes floats in [-1, 1]; if that is their "
             "scale, give 2 * images - 1.",
             stacklevel=3,
         )
+
+
+def far_out(images: Array) -> bool:
+    """Whether floats have another scale than [-1, 1]: over one in 100 pixels lies far beyond it."""
+    return bool((np.abs(images) > _FARTHEST).mean() > 0.01)
+
+
+def from_zero_to_one(images: Array) -> bool:
+    """Whether all pixels lie in [0, 1], which is how others scale images."""
+    return bool(images.min() >= 0 and images.max() <= 1)
 
 
 def layers_of(network: keras.Layer) -> Iterator[keras.Layer]:
@@ -106,14 +118,11 @@ def layers_of(network: keras.Layer) -> Iterator[keras.Layer]:
 
 def _last_layers(network: keras.Model) -> list[keras.Layer]:
     """Return the layers that the outputs come from, those of networks within it included."""
-    made = [layer for layer in network.layers if any(_output_of(layer) is output for output in network.outputs)]
+    made = [
+        layer for layer in network.layers if any(getattr(layer, "output", None) is output for output in network.outputs)
+    ]
     last = made or network.layers[-1:]
     return [inner for layer in last for inner in (_last_layers(layer) if isinstance(layer, keras.Model) else [layer])]
-
-
-def _output_of(layer: keras.Layer) -> Any:
-    """Return the output of a layer, where it has one."""
-    return getattr(layer, "output", None)
 
 
 def _probabilities(layer: keras.Layer) -> str | None:

@@ -9,7 +9,8 @@ from keras import ops
 
 from kerasgan import backends
 from kerasgan.modules.checks import layers_of
-from kerasgan.modules.gan import GAN, Array, not_half
+from kerasgan.modules.gan import GAN, Array
+from kerasgan.modules.gradient import not_half
 from kerasgan.modules.latents import great_circles
 from kerasgan.networks.conditional import check_labels
 

@@ -11,14 +11,13 @@ from kerasgan.layers import DiffAugment, WeightClip
 from kerasgan.losses import adversarial_loss
 from kerasgan.modules.checks import check_fit, check_scale, warn_of_misuse
 from kerasgan.modules.ema import averaging_copy, update_average, warmed_up
+from kerasgan.modules.gradient import not_half
 from kerasgan.modules.latents import great_circles
 from kerasgan.modules.module import Module
 from kerasgan.modules.penalties import Penalties, Weights
 from kerasgan.networks import dcgan
 
 Array = np.ndarray[Any, np.dtype[Any]]
-
-HALF = ("float16", "bfloat16")
 
 
 @keras.saving.register_keras_serializable("kerasgan")
@@ -349,8 +348,3 @@ class GAN(Module):
     def _predicted(self, inputs: Any) -> Array:
         count = len(keras.tree.flatten(inputs)[0])
         return np.asarray(self.sampling_generator.predict(inputs, batch_size=min(count, 256), verbose=0), "float32")
-
-
-def not_half(values: Any) -> Any:
-    """Cast to float32 what a last layer left in half precision: losses are means, and TensorFlow mixes no types."""
-    return ops.cast(values, "float32") if keras.backend.standardize_dtype(values.dtype) in HALF else values

@@ -36,4 +36,10 @@ def grad(function: Callable[[Any], Any], x: Any) -> Any:
     dtype = keras.backend.standardize_dtype(x.dtype)
     if "float" not in dtype:
         raise TypeError(f"kg.grad cannot differentiate by x of dtype {dtype}; cast it to float32 first.")
-    return backends.grad(function, keras.ops.cast(x, "float32") if dtype in ("float16", "bfloat16") else x)
+    return backends.grad(function, not_half(x))
+
+
+def not_half(values: Any) -> Any:
+    """Cast to float32 what is of half precision, of which sums lose their last terms and TensorFlow mixes no other."""
+    half = keras.backend.standardize_dtype(values.dtype) in ("float16", "bfloat16")
+    return keras.ops.cast(values, "float32") if half else values

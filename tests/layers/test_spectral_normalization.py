@@ -129,6 +129,8 @@ def test_a_kernel_of_zeros_gives_zeros_and_finite_gradients():
 def test_a_layer_with_an_activation_is_refused():
     with pytest.raises(ValueError, match="Dense has activation='relu'; give it none, and put the activation after"):
         SpectralNormalization(keras.layers.Dense(2, activation="relu"))
+    with pytest.raises(ValueError, match="Dense has activation='LeakyReLU'"):
+        SpectralNormalization(keras.layers.Dense(2, activation=keras.layers.LeakyReLU(0.2)))
 
 
 def test_the_layer_comes_back_from_its_file(tmp_path):

@@ -171,3 +171,12 @@ def test_images_that_it_cannot_see_are_refused(mnist, images, complaint):
 def test_floats_of_another_scale_are_refused():
     with pytest.raises(ValueError, match=r"images are floats up to 255; give floats in \[-1, 1\], or uint8 in 0..255"):
         as_pixels(np.full((1, 2, 2, 1), 255.0, "float32"))
+
+
+def test_a_stray_pixel_is_clipped_and_no_reason_to_refuse_images():
+    images = np.zeros((2, 10, 10, 1), "float32")
+    images[0, 0, 0] = 9.0
+    assert as_pixels(images)[0, 0, 0] == 255
+    images[:, :2, 0] = 9.0  # four of 200
+    with pytest.raises(ValueError, match="images are floats up to 9"):
+        as_pixels(images)

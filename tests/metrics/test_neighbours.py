@@ -113,3 +113,5 @@ def test_as_many_neighbours_as_images_are_refused(measure):
 def test_held_out_images_are_named_where_they_will_not_do():
     with pytest.raises(ValueError, match="held_out holds NaN"):
         nearest_neighbours(FAKE, REAL, [[np.nan], [0.0]])
+    with pytest.raises(ValueError, match="train is 1 features wide and held_out 2"):
+        nearest_neighbours(FAKE, REAL, np.zeros((3, 2)))

@@ -152,3 +152,5 @@ def test_images_of_another_scale_are_warned_of(network, sets):
         spoilt = evaluate(unit, sets["reals"], network)
     right = evaluate(2 * unit - 1, sets["reals"], network)  # warnings are errors
     assert right.samples.frechet_distance < spoilt.samples.frechet_distance
+    with pytest.warns(UserWarning, match=r"train lies in \[0, 1\]"):  # or copies would look like no training image
+        evaluate(sets["fakes"], sets["reals"], network, train=unit)

@@ -5,6 +5,7 @@ from keras import ops
 
 import kerasgan as kg
 from kerasgan.layers import to_stock
+from kerasgan.modules.latents import great_circles
 from kerasgan.testing import tiny_discriminator, tiny_gan, tiny_generator, tiny_images
 
 IMAGES = tiny_images(32)
@@ -102,6 +103,9 @@ def test_interpolating_latents_of_length_one_stays_finite():
     generator = keras.Sequential([keras.Input((1,)), keras.layers.Dense(64), keras.layers.Reshape((8, 8, 1))])
     walks = kg.GAN(generator, tiny_discriminator()).interpolate(rows=2, steps=5, seed=0)
     assert np.isfinite(walks).all()
+    ends = np.random.default_rng(0).standard_normal((2, 50, 1, 1))
+    between = great_circles(50, 5, latent_dim=1, seed=0)
+    assert (ends[0] * ends[1] < 0).any() and np.abs(between).max() <= np.abs(ends).max() + 1e-12
 
 
 @pytest.mark.parametrize(

@@ -117,7 +117,7 @@ def test_modes_of_stacked_mnist_are_counted(script, tmp_path):
     line = ["generator.keras", "--dataset", "stacked_mnist", "--data-dir", mnist_of(tmp_path / "mnist"), "--stacked"]
     counted = script("evaluate_gan.py", *line, "--trust", "--samples", "60", "--json", "stacked.json")
     assert (counted.returncode, counted.stderr) == (0, "")
-    assert "| 60 samples" in counted.stdout and "of 1,000" in counted.stdout
+    assert "| 60 samples" in counted.stdout and "of 1,000" in counted.stdout and "real: test images" in counted.stdout
     figures = json.loads((tmp_path / "stacked.json").read_text())
     floor = kg.metrics.divergence_floor(np.full(1000, 1e-3), 60)
     for name in ("samples", "real"):
