@@ -1,4 +1,4 @@
-"""What is wrong, or probably wrong, with the two networks of a GAN."""
+"""What is wrong, or probably wrong, with the two networks of a GAN and the images it is given."""
 
 import warnings
 from collections.abc import Iterator
