@@ -69,10 +69,10 @@ def test_of_two_trainers_on_one_directory_exactly_one_trains_fifty_times(tmp_pat
     assert len(rounds) == ROUNDS
     for refused, trains in rounds:
         assert trains.startswith("trains ")
-        # The other may come so early that the winner has not written its name yet.
+        # The other may come so early that the winner has not written its name yet: how often depends on how busy the
+        # cores are. tests/checkpoints/test_lock.py holds that whoever has written it is named.
         winner = trains.removeprefix("trains ")
         assert "is in use by " in refused and (f"by process {winner};" in refused or "by another" in refused), refused
-    assert sum("by process" in refused for refused, _ in rounds) > ROUNDS / 5
 
 
 def test_who_comes_a_moment_late_hears_that_the_directory_is_in_use(tmp_path, monkeypatch):
