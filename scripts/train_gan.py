@@ -68,7 +68,8 @@ def settings_of(recipe: Any, args: program.Namespace) -> dict[str, Any]:
     for name, value in args.set:
         expected = recipe.hyperparameters.get(name)
         if expected is None:
-            program.fail(2, f"--set {name} is no hyperparameter of {recipe.name}, which has {known}.")
+            option = f"; give --{name.replace('_', '-')}" if name in OF_ALL else ""
+            program.fail(2, f"--set {name} is no hyperparameter of {recipe.name}, which has {known}{option}.")
         if isinstance(expected, int) and not isinstance(value, int):
             program.fail(2, f"--set {name}={value} is no whole number; {recipe.name} has {expected}.")
     latents = {} if args.latent_dim is None else {"latent_dim": args.latent_dim}

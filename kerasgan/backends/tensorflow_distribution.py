@@ -11,6 +11,7 @@ from typing import Any
 
 import keras
 import tensorflow as tf
+from tensorflow.python.data.ops import multi_device_iterator_ops
 
 from kerasgan.backends.tensorflow_processes import of_all_processes, process_count, process_index, processes_of
 from kerasgan.backends.tensorflow_replicas import current_part, get_strategy
@@ -35,9 +36,10 @@ def distribute(wanted: Any) -> None:
             "MirroredStrategy or a MultiWorkerMirroredStrategy."
         )
     if wanted is not None:
+        _end_iterators_at_once()
         wanted.reduce = functools.partial(_reduce, wanted)
+        wanted.experimental_distribute_dataset = functools.partial(_distribute_dataset, wanted)
         if processes_of(wanted) > 1:
-            wanted.experimental_distribute_dataset = functools.partial(_distribute_dataset, wanted)
             wanted.gather = functools.partial(_gather, wanted)
     try:
         tf.distribute.experimental_set_strategy(wanted)
@@ -66,8 +68,35 @@ def _mirrored() -> tf.distribute.Strategy:
     return tf.distribute.MirroredStrategy(_devices(), cross_device_ops=reduction)
 
 
+@functools.cache
+def _end_iterators_at_once() -> None:
+    """Let the iterators that hand devices their batches end as soon as an epoch does.
+
+    A thread looks whether they could be tuned, ever more seldom, up to once a minute. TensorFlow 2.21 ends it by waking
+    it a moment before it sets the flag that the thread then looks at: most fall asleep again, and the next epoch waits.
+    There is nothing to tune, but these data sets are made within an iterator, where no option of the caller's arrives.
+    """
+    stock = multi_device_iterator_ops._create_device_dataset
+
+    @functools.wraps(stock)
+    def create(*arguments: Any, **options: Any) -> tf.data.Dataset:
+        return _untuned(stock(*arguments, **options))
+
+    multi_device_iterator_ops._create_device_dataset = create
+
+
+def _untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """Have AUTOTUNE stand for TensorFlow's first guess, for good."""
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.with_options(options)
+
+
 def _distribute_dataset(strategy: tf.distribute.Strategy, dataset: tf.data.Dataset, options: Any = None) -> Any:
-    """Hand a data set of this process's parts to its devices, in as many parts again as there are of these."""
+    """Hand a data set to the devices; one of this process's parts in as many parts again as there are of these."""
+    dataset = _untuned(dataset)
+    if processes_of(strategy) == 1:
+        return type(strategy).experimental_distribute_dataset(strategy, dataset, options)
     local = strategy.num_replicas_in_sync // processes_of(strategy)
     parts = dataset if local == 1 else dataset.flat_map(functools.partial(_parts, local))
     return strategy.distribute_datasets_from_function(lambda context: parts, options)

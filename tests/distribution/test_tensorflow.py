@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import pytest
 import tensorflow as tf
+from tensorflow.python.data.ops import multi_device_iterator_ops
 
 import kerasgan as kg
 from kerasgan import backends
@@ -74,6 +75,27 @@ def test_a_strategy_of_ones_own_is_set_and_taken_away_and_a_module_from_before_i
     finally:
         backends.distribute(None)
     assert backends.distribution() is None and backends.replicas() == 1
+
+
+def test_what_hands_devices_their_batches_is_not_tuned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its tuning made the next epoch wait for up to a minute: a flaw of TensorFlow's, mended at a private place."""
+
+    def tuned(strategy: tf.distribute.Strategy) -> list[bool | None]:
+        of_all_devices = iter(strategy.experimental_distribute_dataset(tf.data.Dataset.range(4)))
+        (worker,) = of_all_devices._iterators
+        datasets = [worker._dataset, *(device._dataset for device in worker._iterator._device_iterators)]
+        return [dataset.options().autotune.enabled for dataset in datasets]
+
+    strategy = tf.distribute.OneDeviceStrategy("/cpu:0")
+    try:
+        backends.distribute(strategy)
+    finally:
+        backends.distribute(None)
+    assert tuned(strategy) == [False, False]
+    stock = multi_device_iterator_ops._create_device_dataset.__wrapped__
+    monkeypatch.setattr(multi_device_iterator_ops, "_create_device_dataset", stock)
+    assert tuned(strategy) == [False, None]  # which is True to TensorFlow
+    assert tuned(tf.distribute.OneDeviceStrategy("/cpu:0")) == [None, None]
 
 
 def test_without_other_processes_there_is_nothing_to_connect_to(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,6 +54,10 @@ GAN = {
         ["--recipe", "lsgan", "--set", "width=64"],
         "--set width is no hyperparameter of lsgan, which has learning_rate, beta_1, dropout",
     ),
+    "an option as a setting": (
+        ["--set", "ema=0.999"],
+        "--set ema is no hyperparameter of small_steps, which has learning_rate, beta_1, dropout; give --ema.",
+    ),
     "half a channel": (["--recipe", "r3gan", "--set", "width=1.5"], "--set width=1.5 is no whole number; r3gan has 32"),
     "a setting without a number": (["--set", "width"], "--set: 'width' is no NAME=VALUE; give a name and a finite"),
     "an infinite setting": (["--set", "width=inf"], "--set: 'width=inf' is no NAME=VALUE"),
