@@ -9,6 +9,8 @@ from types import SimpleNamespace
 import keras
 import pytest
 
+from kerasgan.data.threads import usable_cores
+
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 import benchmark
 from peers import kerasgan_devices, reckoning, scaling
@@ -25,6 +27,7 @@ def answers(seconds):
     return {name: [{"seconds": spent} for spent in rounds] for name, rounds in seconds.items()}
 
 
+@pytest.mark.skipif(usable_cores() < 2, reason="the benchmark gives each of two processes cores of its own")
 def test_two_devices_and_two_processes_train_the_same_weights_in_step(tmp_path):
     layouts = [Layout(BACKEND, devices=2), Layout(BACKEND, processes=2)]
     with started([layout.contestant() for layout in layouts], TINY, {}, tmp_path) as workers:
