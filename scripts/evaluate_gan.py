@@ -81,12 +81,18 @@ def main(args: program.Namespace) -> None:
 
 def check(args: program.Namespace) -> None:
     """Reject invalid options before any expensive work."""
+    import kerasgan as kg
+
     if args.json and Path(args.json).exists():
         program.fail(2, f"{args.json} is there already, and no file is overwritten; choose another name for --json.")
     if args.json and not Path(args.json).absolute().parent.is_dir():
         program.fail(2, f"{args.json}: its directory is not there; make it, or choose another name for --json.")
     if args.layer is not None and (args.features is None or not args.features.endswith(".keras")):
         program.fail(2, "--layer names a layer of a .keras file; give that with --features, or leave --layer out.")
+    if args.samples and args.samples < kg.metrics.LEAST_IMAGES and not args.stacked:
+        program.fail(
+            2, f"--samples {args.samples} are too few; draw at least {kg.metrics.LEAST_IMAGES}, better 10,000."
+        )
     if args.curves and (args.stacked or is_file(Path(args.source))):
         program.fail(2, "--curves goes over the checkpoints of a run, and not with --stacked; leave it out.")
 

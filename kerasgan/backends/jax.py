@@ -21,6 +21,7 @@ from kerasgan.backends.jax_convolution import conv_transpose as conv_transpose
 from kerasgan.backends.jax_pooling import max_pool as max_pool
 from kerasgan.backends.jax_random import dropout as dropout
 from kerasgan.backends.memory import keep_freed_memory
+from kerasgan.backends.unconnected import unconnected
 
 keep_freed_memory()
 
@@ -37,6 +38,12 @@ class _NestedScope(keras.StatelessScope):
         if outer is not None:
             self.state_mapping = {**outer.state_mapping, **self.state_mapping}
         self.changed: dict[int, Any] = {}
+        # One for all that are nested: who reads in an inner pass, reads in the outer one.
+        self.read: set[int] = outer.read if isinstance(outer, _NestedScope) else set()
+
+    def get_current_value(self, variable: Any) -> Any:
+        self.read.add(id(variable))
+        return super().get_current_value(variable)
 
     def add_update(self, update: tuple[Any, Any]) -> None:
         self.changed[id(update[0])] = update[0]
@@ -174,15 +181,20 @@ def player_gradients(
 
     Returns:
         `(losses, gradients)`, with `gradients[player]` in the order of `variables[player]`.
+
+    Raises:
+        ValueError: None of a player's variables was read for its loss.
     """
     outer = enclosing_scope()
     watched = list({id(v): v for group in variables.values() for v in group}.values())
     position = {id(v): index for index, v in enumerate(watched)}
     changed: list[Any] = []
+    read: set[int] = set()
 
     def run(values: list[Any]) -> tuple[dict[str, Any], tuple[dict[str, Any], list[Any]]]:
         with _NestedScope(outer, zip(watched, values, strict=True)) as scope:
             scaled, losses = forward()
+        read.update(scope.read)
         changed[:] = scope.changed.values()
         return scaled, (losses, [scope.get_current_value(v) for v in changed])
 
@@ -190,6 +202,8 @@ def player_gradients(
     _hand_back(outer, changed, updates)
     gradients = {}
     for player in scaled:
+        if variables[player] and read.isdisjoint(map(id, variables[player])):
+            raise unconnected(player)
         cotangents = {name: (ops.ones_like if name == player else ops.zeros_like)(scaled[name]) for name in scaled}
         (all_gradients,) = pull_back(cotangents)
         gradients[player] = [all_gradients[position[id(v)]] for v in variables[player]]

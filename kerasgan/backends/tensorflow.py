@@ -17,6 +17,7 @@ from tensorflow.python.ops import gen_math_ops
 
 from kerasgan.backends.cores import cores_or, free_host_bytes
 from kerasgan.backends.tensorflow_replicas import apply_together, current_part, take_step
+from kerasgan.backends.unconnected import unconnected
 
 # What TensorFlow does to plain graphs before it runs them, less what makes equal runs give different bits.
 tf.config.optimizer.set_experimental_options(
@@ -92,22 +93,27 @@ def sync_variables(model: Any) -> None:
 def player_gradients(
     forward: Callable[[], tuple[dict[str, Any], dict[str, Any]]], variables: dict[str, list[Any]]
 ) -> tuple[dict[str, Any], dict[str, list[Any]]]:
-    """Run one forward pass under one persistent tape and differentiate each player's loss by its own variables."""
+    """Run one forward pass under one persistent tape and differentiate each player's loss by its own variables.
+
+    Raises:
+        ValueError: None of a player's variables was read for its loss.
+    """
     part = current_part()
     with _sums_in_order():
         with tf.GradientTape(persistent=True) as tape:
             scaled, losses = forward()
             if part is not None:
                 scaled = {player: part.weighed(loss) for player, loss in scaled.items()}
-        gradients = {
-            player: tape.gradient(
-                scaled[player],
-                [variable.value for variable in variables[player]],  # tf.Variables: zeros need their dtype objects
-                # JAX knows no missing gradient, only zeros; the same variables must move on both engines.
-                unconnected_gradients=tf.UnconnectedGradients.ZERO,
-            )
-            for player in scaled
-        }
+        # Of a replica the variables that the tape has watched are parts of those known here.
+        read = None if part is not None else {id(variable) for variable in tape.watched_variables()}
+        gradients = {}
+        for player, loss in scaled.items():
+            values = [variable.value for variable in variables[player]]  # tf.Variables: zeros need their dtype objects
+            if values and read is not None and read.isdisjoint(map(id, values)):
+                raise unconnected(player)
+            # JAX knows no missing gradient, only zeros; the same variables must move on both engines.
+            zeros = tf.UnconnectedGradients.ZERO
+            gradients[player] = tape.gradient(loss, values, unconnected_gradients=zeros)
         if part is not None:
             losses = {player: part.weighed(loss) for player, loss in losses.items()}
             losses, gradients = part.sums((losses, gradients))

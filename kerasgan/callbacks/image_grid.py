@@ -7,6 +7,7 @@ from kerasgan.callbacks.base import RunCallback
 from kerasgan.callbacks.events import EventWriter, open_writer
 from kerasgan.callbacks.images import as_png, grid
 from kerasgan.callbacks.logs import global_step
+from kerasgan.callbacks.sampling import refuse_without_generate
 from kerasgan.checkpoints import write_atomically
 from kerasgan.checkpoints.files import make_directory
 
@@ -59,11 +60,7 @@ class ImageGrid(RunCallback):
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         """Check that there is something to draw, and a place for it."""
         super().on_train_begin(logs)
-        if not callable(getattr(self.model, "generate", None)):
-            raise TypeError(
-                f"{type(self.model).__name__} has no method generate(count, seed=...), so ImageGrid can draw "
-                "nothing; leave ImageGrid out, or define the method to return images in [-1, 1]."
-            )
+        refuse_without_generate(self.model, "ImageGrid can draw")
         # Only now: a run directory that is removed during training is an error, and not made anew.
         make_directory(self.place)
         self.close()

@@ -11,8 +11,9 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from kerasgan.callbacks.sampling import refuse_without_generate, takes_labels
 from kerasgan.metrics import QUICK_MEASURES, FeatureNetwork, Yardstick, feature_network, feature_network_of, yardstick
-from kerasgan.metrics.features import LEAST_IMAGES, as_pixels
+from kerasgan.metrics.features import LEAST_IMAGES, as_pixels, as_set
 
 SECONDS = "quality_seconds"
 # What `SampleQuality` logs. An epoch without these is no mistake: it measures every few only.
@@ -45,6 +46,10 @@ class SampleQuality(keras.callbacks.Callback):
         ValueError: `every_n_epochs` or `samples` is too small; or as training begins there are no real images, too few,
             or none that a known network fits.
         TypeError: The model has no `generate(count, seed=...)` when training begins.
+
+    Warns:
+        UserWarning: The samples of an epoch are not measured, since they are not finite or far beyond [-1, 1]; or they
+            lie in [0, 1].
 
     Example:
         >>> quality = kg.callbacks.SampleQuality(images[:1000], network="mnist", every_n_epochs=1)
@@ -80,11 +85,7 @@ class SampleQuality(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         """Look at the real images: what cannot be measured is better known now than after the first epochs."""
-        if not callable(getattr(self.model, "generate", None)):
-            raise TypeError(
-                f"{type(self.model).__name__} has no method generate(count, seed=...), so SampleQuality can measure "
-                "nothing; leave SampleQuality out, or define the method to return images in [-1, 1]."
-            )
+        refuse_without_generate(self.model, "SampleQuality can measure")
         reals, self._labels, name = self._reals()
         with _random_state_preserved():
             self._yardstick = yardstick(reals, self._network_for(name, reals.shape[1:]))
@@ -97,18 +98,21 @@ class SampleQuality(keras.callbacks.Callback):
         began = time.perf_counter()
         asked = {} if self._labels is None else {"labels": self._labels}
         try:
-            images = as_pixels(self.model.generate(self.samples, seed=self.seed, **asked))
+            images = as_set(self.model.generate(self.samples, seed=self.seed, **asked), "generate()")
+            if len(images) != self.samples:
+                raise ValueError(f"generate({self.samples}, ...) has returned {len(images)} images.")
+            pixels = as_pixels(images)
         except ValueError as error:  # a generator that diverges may come back, and others may want to see it
             warnings.warn(f"the samples of epoch {epoch + 1} are not measured: {error}", stacklevel=2)
             return
         with _random_state_preserved():
-            logs |= self._yardstick.measure(images)
+            logs |= self._yardstick.measure(pixels)
         logs[SECONDS] = time.perf_counter() - began
 
     def _reals(self) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None, str | None]:
         """Return real images, as many as there shall be samples; what samples shall show; and the name of the data.
 
-        The last two are None where they are not known, and labels also where the model has no classes.
+        The last two are None where they are not known, and labels also where the model cannot be asked for them.
         """
         images, labels, name = self.real_images, None, getattr(self._default_data, "name", None)
         if images is None:
@@ -120,7 +124,7 @@ class SampleQuality(keras.callbacks.Callback):
                 )
             split = next(splits[which] for which in ("validation", "test", "train") if which in splits)
             images = split.images
-            if split.labels is not None and getattr(self.model, "num_classes", None) is not None:
+            if split.labels is not None and takes_labels(self.model):
                 labels = np.random.default_rng(self.seed).choice(split.labels, self.samples)
         order = np.random.default_rng(self.seed).permutation(len(images))
         return np.asarray(images[order[: self.samples]]), labels, name

@@ -7,6 +7,7 @@ from kerasgan.metrics.curves import draw_curves
 from kerasgan.metrics.features import (
     FEATURE_NETWORKS,
     FEATURES_OF,
+    LEAST_IMAGES,
     FeatureNetwork,
     FeatureNetworkError,
     feature_network,
@@ -42,6 +43,7 @@ from kerasgan.metrics.yardstick import QUICK_MEASURES, Yardstick, yardstick
 __all__ = [
     "FEATURES_OF",
     "FEATURE_NETWORKS",
+    "LEAST_IMAGES",
     "QUICK_MEASURES",
     "STACKED_MODES",
     "STACKED_SAMPLES",

@@ -236,12 +236,15 @@ def as_pixels(images: Array) -> Pixels:
     return pixels
 
 
-def check_set(images: Array, name: str) -> None:
+def as_set(images: npt.ArrayLike, name: str) -> Array:
     """Look at a set of images before it is measured.
 
     Args:
-        images: As in `as_floats`.
+        images: As in `as_floats`; also as a tensor of either backend, or a list.
         name: What to call them in an error.
+
+    Returns:
+        Them as an array.
 
     Raises:
         ValueError: There are too few.
@@ -249,6 +252,7 @@ def check_set(images: Array, name: str) -> None:
     Warns:
         UserWarning: All are floats in [0, 1], which is how others scale images.
     """
+    images = np.asarray(images)
     if len(images) < LEAST_IMAGES:
         raise ValueError(f"{name} has {len(images)} images; give at least {LEAST_IMAGES}, better 10,000.")
     if images.dtype.kind == "f" and from_zero_to_one(images):
@@ -257,6 +261,7 @@ def check_set(images: Array, name: str) -> None:
             "scale, give 2 * images - 1.",
             stacklevel=3,
         )
+    return images
 
 
 def _name_for(data_name: str | None) -> str | None:

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from kerasgan.metrics.features import Array, FeatureNetwork, as_pixels, check_set, feature_network
+from kerasgan.metrics.features import Array, FeatureNetwork, as_pixels, as_set, feature_network
 from kerasgan.metrics.frechet import frechet_distance
 from kerasgan.metrics.kernel import KernelDistance, kernel_distance
 from kerasgan.metrics.neighbours import NearestNeighbours, density_coverage, nearest_neighbours, precision_recall
@@ -153,7 +153,8 @@ def evaluate(
         The figures, with those of one half of the real images against the other.
 
     Raises:
-        ValueError: There are too few images, or they are not finite or not of the shape that the network takes.
+        ValueError: There are too few images, or they are not finite or not of the shape that the network takes; or
+            there are not as many labels.
 
     Warns:
         UserWarning: A set lies in [0, 1].
@@ -162,9 +163,11 @@ def evaluate(
         >>> quality = kg.metrics.evaluate(gan.generate(10_000, seed=0), data.test.images, "mnist")
         >>> print(quality.as_table())
     """
-    for name, images in {"fakes": fakes, "reals": reals, "train": train}.items():
-        if images is not None:
-            check_set(images, name)
+    fakes, reals = as_set(fakes, "fakes"), as_set(reals, "reals")
+    train = None if train is None else as_set(train, "train")
+    for name, given, images in (("labels", labels, fakes), ("real_labels", real_labels, reals)):
+        if given is not None and len(np.asarray(given)) != len(images):
+            raise ValueError(f"{name} has {len(np.asarray(given))} labels of {len(images)} images; give one for each.")
     if not isinstance(network, FeatureNetwork):
         network = feature_network(network)
     fake, fake_classes = network.describe(as_pixels(fakes))

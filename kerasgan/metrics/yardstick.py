@@ -3,7 +3,7 @@
 import warnings
 from dataclasses import dataclass
 
-from kerasgan.metrics.features import Array, FeatureNetwork, as_pixels, check_set
+from kerasgan.metrics.features import Array, FeatureNetwork, as_pixels, as_set
 from kerasgan.metrics.frechet import frechet_distance
 from kerasgan.metrics.kernel import kernel_distance
 from kerasgan.metrics.neighbours import precision_recall
@@ -37,8 +37,7 @@ class Yardstick:
         Raises:
             ValueError: There are too few, or they are not finite or not of the shape that the network takes.
         """
-        check_set(fakes, "fakes")
-        found = self.network.describe(as_pixels(fakes))[0]
+        found = self.network.describe(as_pixels(as_set(fakes, "fakes")))[0]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # of too few images: the docstring says so
             frechet = frechet_distance(self.features, found)
@@ -61,5 +60,4 @@ def yardstick(reals: Array, network: FeatureNetwork) -> Yardstick:
         >>> stick = kg.metrics.yardstick(data.test.images[:1000], kg.metrics.feature_network("mnist"))
         >>> stick.measure(gan.generate(1000, seed=0))["frechet_distance"]
     """
-    check_set(reals, "reals")
-    return Yardstick(network, network.describe(as_pixels(reals))[0])
+    return Yardstick(network, network.describe(as_pixels(as_set(reals, "reals")))[0])

@@ -27,8 +27,7 @@ def check_fit(generator: keras.Model, discriminator: keras.Model) -> None:
                 "that begins with keras.Input."
             )
     made, taken = generator.output_shape[1:], tuple(discriminator.inputs[0].shape[1:])
-    fits = len(made) == len(taken) and all(None in pair or pair[0] == pair[1] for pair in zip(made, taken, strict=True))
-    if not fits:
+    if not _is_of_shape(made, taken):
         raise ValueError(
             f"The generator makes images of shape {made}, but the discriminator takes {taken}; build both for one "
             "image shape."
@@ -69,14 +68,15 @@ def warn_of_misuse(discriminator: keras.Model, loss: str, *, bounded: bool) -> N
         )
 
 
-def check_scale(images: Any) -> None:
-    """Look at the first images of an array, whether they are scaled as a generator makes them.
+def check_images(images: Any, discriminator: keras.Model) -> None:
+    """Look at the first images of an array, whether they are shaped and scaled as a generator makes them.
 
     Args:
-        images: What was given to `fit`; anything but `(count, height, width, channels)` floats is left to others.
+        images: What was given to `fit`; what is no array is left to others.
+        discriminator: Of the GAN that is to train on them.
 
     Raises:
-        ValueError: Pixels lie far beyond [-1, 1].
+        ValueError: They are not of the shape that it takes, or pixels lie far beyond [-1, 1].
 
     Warns:
         UserWarning: All lie in [0, 1], which is how others scale images.
@@ -84,6 +84,12 @@ def check_scale(images: Any) -> None:
     if not hasattr(images, "__array__") or len(images) == 0:
         return
     some = np.asarray(images[:_LOOKED_AT])
+    taken = tuple(discriminator.inputs[0].shape[1:])
+    if not _is_of_shape(some.shape[1:], taken):
+        raise ValueError(
+            f"the images have shape {tuple(images.shape)}, and the discriminator takes {(None, *taken)}"
+            + ("; give images[..., None]." if _is_of_shape((*some.shape[1:], 1), taken) else "; build it for these.")
+        )
     if some.dtype.kind != "f" or some.ndim != 4:
         return
     if far_out(some):
@@ -97,6 +103,17 @@ def check_scale(images: Any) -> None:
             "scale, give 2 * images - 1.",
             stacklevel=3,
         )
+
+
+def _is_of_shape(given: tuple[int | None, ...], expected: tuple[int | None, ...]) -> bool:
+    """Compare shapes, of which None is any size."""
+    pairs = zip(given, expected, strict=False)
+    return len(given) == len(expected) and all(None in pair or pair[0] == pair[1] for pair in pairs)
+
+
+def is_count(value: Any) -> bool:
+    """Whether it is a whole number of at least one."""
+    return isinstance(value, int | np.integer) and bool(value >= 1)
 
 
 def far_out(images: Array) -> bool:

@@ -100,6 +100,7 @@ class ConditionalGAN(GAN):
         labels = getattr(x, "labels", None) if y is None else y
         if isinstance(labels, list) or hasattr(labels, "__array__"):
             labels = np.asarray(labels)
+            y = None if y is None else labels  # Of a list Keras would make a list of inputs.
             if labels.ndim == 1 or labels.shape[1:] == (1,):
                 check_labels(labels, self.num_classes)
         return super().fit(x, y, *arguments, **options)
@@ -214,6 +215,10 @@ class ConditionalGAN(GAN):
             ValueError: As there, or as in `generate`.
         """
         walks = great_circles(rows, steps, self.latent_dim, seed)
+        if labels is not None and np.shape(labels) not in ((), (rows,)):
+            raise ValueError(
+                f"labels have shape {np.shape(labels)}; give one of all rows, or one of each of the {rows}."
+            )
         of_rows = np.arange(rows) % self.num_classes if labels is None else np.broadcast_to(labels, (rows,))
         labels = np.repeat(of_rows, steps)
         images = self.generate(latents=walks.reshape(rows * steps, self.latent_dim), labels=labels)

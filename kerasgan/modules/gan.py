@@ -1,5 +1,6 @@
 """The generative adversarial network: a generator and a discriminator, updated together."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -9,7 +10,7 @@ from keras import ops
 from kerasgan import backends
 from kerasgan.layers import DiffAugment, WeightClip
 from kerasgan.losses import adversarial_loss
-from kerasgan.modules.checks import check_fit, check_scale, warn_of_misuse
+from kerasgan.modules.checks import check_fit, check_images, is_count, warn_of_misuse
 from kerasgan.modules.ema import averaging_copy, update_average, warmed_up
 from kerasgan.modules.gradient import not_half
 from kerasgan.modules.latents import great_circles
@@ -32,8 +33,8 @@ class GAN(Module):
         discriminator: Likewise from images to logits `(batch, 1)`; higher means more real.
         loss: Name of a pair in `kerasgan.losses.ADVERSARIAL_LOSSES`.
         penalties: What is added to the discriminator's loss: `{name: weight}` with names of
-            `kerasgan.losses.GRADIENT_PENALTIES`, each weight a number or a schedule of the global step; or one such
-            name, with the weight of its paper. Logged as `gradient_penalty`.
+            `kerasgan.losses.GRADIENT_PENALTIES`, each weight a number or a `LearningRateSchedule` of the global step;
+            or one such name, or several, with the weights of their papers. Logged as `gradient_penalty`.
         penalty_every: Apply the penalties every so many steps, multiplied by that number (lazy regularization).
         critic_steps: Updates of the discriminator in a step, each with fakes of its own against the same images; the
             generator takes part in the last one.
@@ -70,7 +71,7 @@ class GAN(Module):
         discriminator: keras.Model,
         *,
         loss: str = "non_saturating",
-        penalties: Weights | str | None = None,
+        penalties: Weights | str | Sequence[str] | None = None,
         penalty_every: int = 1,
         critic_steps: int = 1,
         weight_clip: float | None = None,
@@ -81,8 +82,8 @@ class GAN(Module):
     ) -> None:
         super().__init__(**options)
         check_fit(generator, discriminator)
-        if critic_steps < 1:
-            raise ValueError(f"critic_steps is {critic_steps}; choose a number of updates, at least 1.")
+        if not is_count(critic_steps):
+            raise ValueError(f"critic_steps is {critic_steps!r}; choose a whole number of updates, at least 1.")
         if ema is not None and not 0 < ema < 1:
             raise ValueError(f"ema is {ema}; choose a share between 0 and 1 such as 0.999, or None.")
         self.generator = generator
@@ -150,15 +151,15 @@ class GAN(Module):
         return self.optimizer.by_player["discriminator"]
 
     def fit(self, x: Any = None, *arguments: Any, **options: Any) -> Any:
-        """Train as `keras.Model.fit` does, after a look at how images in an array are scaled.
+        """Train as `keras.Model.fit` does, after a look at how images in an array are shaped and scaled.
 
         Raises:
-            ValueError: They go far beyond [-1, 1].
+            ValueError: They are not of the shape that the discriminator takes, or go far beyond [-1, 1].
 
         Warns:
             UserWarning: They lie in [0, 1].
         """
-        check_scale(x)
+        check_images(x, self.discriminator)
         return super().fit(x, *arguments, **options)
 
     def training_step(self, batch: Any) -> None:

@@ -99,7 +99,8 @@ class Module(keras.Model):
             The losses, as float32 scalars.
 
         Raises:
-            ValueError: A loss is not scalar, or belongs to no player or to a network without an optimizer.
+            ValueError: A loss is not scalar, belongs to no player or to a network without an optimizer, or comes from
+                none of its player's variables: it was computed before, and not in `losses`.
             RuntimeError: Called in `validation_step`.
         """
         if self._logs.phase != "training":

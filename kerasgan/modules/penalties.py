@@ -1,19 +1,21 @@
 """The gradient penalties of a GAN: which ones, how much of each, and in which steps."""
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from kerasgan import backends
 from kerasgan.losses import gradient_penalty
 from kerasgan.losses.penalties import refuse_float16
-from kerasgan.modules.checks import layers_of
+from kerasgan.modules.checks import is_count, layers_of
 from kerasgan.modules.gradient import grad
 
-Weight = float | Callable[[Any], Any]  # a number, or a keras.optimizers.schedules.LearningRateSchedule
+Schedule = keras.optimizers.schedules.LearningRateSchedule
+Weight = Any  # a positive number, or a Schedule
 Weights = Mapping[str, Weight]
 
 
@@ -21,32 +23,38 @@ class Penalties:
     """A weighted sum of gradient penalties on a discriminator, perhaps in every few steps only.
 
     Args:
-        weights: `{name: weight}`, names of `kerasgan.losses.GRADIENT_PENALTIES`; or the name of one, with the weight
-            that its paper gives it. A weight may be a schedule of the global step.
+        weights: `{name: weight}`, names of `kerasgan.losses.GRADIENT_PENALTIES`; or the name of one, or several names,
+            with the weights that their papers give them. A weight may be a schedule of the global step, which is
+            saved with a run, as a function would not be.
         every: Steps from one computation to the next, at least 1; what is computed counts so many times. This is the
             interval of StyleGAN2's lazy regularization (arXiv:1912.04958, appendix B), but the penalty shares the main
             update, and Adam's rate and momenta are not rescaled.
         discriminator: What they are for; looked at, not kept.
 
     Raises:
-        ValueError: There is no such penalty, a weight is not positive, `every` is under 1 or without penalties over 1,
-            or the discriminator computes in float16.
+        ValueError: There is no such penalty, a weight is no positive number and no schedule, `every` is no whole
+            number of at least 1, or over 1 without penalties, or the discriminator computes in float16.
 
     Warns:
         UserWarning: The discriminator holds BatchNormalization.
     """
 
-    def __init__(self, weights: Weights | str | None, every: int, discriminator: keras.Model) -> None:
+    def __init__(self, weights: Weights | str | Sequence[str] | None, every: int, discriminator: keras.Model) -> None:
         if isinstance(weights, str):
-            weights = {weights: gradient_penalty(weights).weight}
+            weights = [weights]
+        if weights is not None and not isinstance(weights, Mapping):
+            weights = {name: gradient_penalty(name).weight for name in weights}
         self.weights: dict[str, Weight] = dict(weights or {})
         self.every = every
         for name, weight in self.weights.items():
             gradient_penalty(name)
-            if not callable(weight) and not weight > 0:
-                raise ValueError(f"the weight of penalty {name!r} is {weight}; choose a positive number such as 10.")
-        if every < 1:
-            raise ValueError(f"penalty_every is {every}; choose a number of steps, at least 1.")
+            if not isinstance(weight, Schedule) and not (isinstance(weight, int | float | np.number) and weight > 0):
+                raise ValueError(
+                    f"the weight of penalty {name!r} is {weight!r}; choose a positive number such as 10, or a "
+                    "keras.optimizers.schedules.LearningRateSchedule."
+                )
+        if not is_count(every):
+            raise ValueError(f"penalty_every is {every!r}; choose a whole number of steps, at least 1.")
         if every > 1 and not self.weights:
             raise ValueError(f"penalty_every is {every}, and there are no penalties; give some, or leave it out.")
         if self.weights:
@@ -75,7 +83,7 @@ class Penalties:
 
         def total() -> Any:
             parts = (
-                (weight(step) if callable(weight) else weight)
+                (weight(step) if isinstance(weight, Schedule) else weight)
                 * gradient_penalty(name)(grad, score, images, fakes, seed)
                 for name, weight in self.weights.items()
             )
@@ -88,7 +96,7 @@ class Penalties:
     def get_config(self) -> dict[str, Any]:
         """Return the weights, schedules serialized."""
         return {
-            name: keras.saving.serialize_keras_object(weight) if callable(weight) else weight
+            name: keras.saving.serialize_keras_object(weight) if isinstance(weight, Schedule) else weight
             for name, weight in self.weights.items()
         }
 

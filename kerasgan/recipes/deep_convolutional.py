@@ -167,5 +167,6 @@ def adams(
     generator_rate: float, discriminator_rate: float | None = None, **options: Any
 ) -> dict[str, keras.optimizers.Optimizer]:
     """Return an Adam for each player, at one rate unless two are given."""
-    rates = {"generator": generator_rate, "discriminator": discriminator_rate or generator_rate}
+    other_rate = generator_rate if discriminator_rate is None else discriminator_rate
+    rates = {"generator": generator_rate, "discriminator": other_rate}
     return {player: keras.optimizers.Adam(rate, **options) for player, rate in rates.items()}

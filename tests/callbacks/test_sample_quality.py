@@ -163,6 +163,37 @@ def test_a_model_that_generates_nothing_is_refused(data, quality):
         model.fit(*data, verbose=0, callbacks=[quality()])
 
 
+def test_a_model_that_cannot_be_asked_for_a_seed_is_refused(fit, model, quality, monkeypatch):
+    monkeypatch.setattr(model, "generate", lambda count: tiny_images(count))
+    for callback in (quality(), ImageGrid("unused")):
+        with pytest.raises(TypeError, match=r"has generate\(count\), and no generate\(count, seed=\.\.\.\)"):
+            fit([callback])
+
+
+def test_a_model_that_knows_classes_and_takes_no_labels_is_asked_for_none(model, network, monkeypatch):
+    monkeypatch.setattr(model, "num_classes", 3, raising=False)
+    callback = SampleQuality(network=network, every_n_epochs=1, samples=30)
+    callback.describe(kg.data.DataModule(tiny_images(40), [0] * 40, batch_size=8, val_size=0))
+    callback.set_model(model)
+    callback.on_train_begin()
+    callback.on_epoch_end(0, logs := {})
+    assert logs.keys() == LOGS
+
+
+def test_samples_may_be_tensors_but_not_fewer_than_asked_for(fit, model, quality, monkeypatch):
+    monkeypatch.setattr(model, "generate", lambda count, seed: keras.ops.convert_to_tensor(tiny_images(count)))
+    assert fit([quality(every_n_epochs=1)], epochs=1).history.keys() >= LOGS
+    monkeypatch.setattr(model, "generate", lambda count, seed: tiny_images(25))
+    with pytest.warns(UserWarning, match=r"not measured: generate\(40, ...\) has returned 25 images"):
+        fit([quality(every_n_epochs=1)], epochs=1)
+
+
+def test_samples_from_zero_to_one_are_warned_of(fit, model, quality, monkeypatch):
+    monkeypatch.setattr(model, "generate", lambda count, seed: (tiny_images(count) + 1) / 2)
+    with pytest.warns(UserWarning, match=r"generate\(\) lies in \[0, 1\]"):
+        fit([quality(every_n_epochs=1)], epochs=1)
+
+
 def test_the_network_is_chosen_by_the_name_of_the_data(model):
     chosen = {}
     for name in ("digits", "fashion-mnist", "squares"):
@@ -201,7 +232,9 @@ def test_a_conditional_gan_is_asked_for_the_classes_of_the_real_images(network, 
     model = tiny_gan()
     monkeypatch.setattr(model, "num_classes", 3, raising=False)
     generate = model.generate
-    monkeypatch.setattr(model, "generate", lambda count, seed, labels: asked.append(labels) or generate(count, seed))
+    monkeypatch.setattr(
+        model, "generate", lambda count, seed, labels=None: asked.append(labels) or generate(count, seed)
+    )
     callback.set_model(model)
     callback.on_train_begin()
     callback.on_epoch_end(0, {})

@@ -29,6 +29,7 @@ EVALUATE = {
     "a file's step": ([*FILE, "--step", "3"], "--step chooses a checkpoint of a run, and file.keras is one file"),
     "a file not trusted": (FILE[:-1], "file.keras: comes from elsewhere"),
     "no sample": (["used", "--samples", "0"], "--samples: 0 is not positive; give a whole number of at least 1"),
+    "hardly a sample": (["used", "--samples", "5"], "--samples 5 are too few; draw at least 20, better 10,000."),
     "a billion samples": (["used", "--samples", "1000000000"], "--samples: 1000000000 is too large; give a whole"),
     "a seed below 0": (["used", "--seed", "-1"], "--seed: -1 is negative"),
     "figures over a file": (["used", "--json", "used/thesis.txt"], "thesis.txt is there already, and no file is overw"),

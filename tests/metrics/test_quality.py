@@ -126,6 +126,18 @@ def test_hardly_any_image_is_refused(network, sets):
         evaluate(sets["fakes"], sets["reals"][:0], network)
 
 
+@pytest.mark.parametrize(("labels", "count"), [("labels", 299), ("real_labels", 301)])
+def test_more_or_fewer_labels_than_images_are_refused(network, sets, labels, count):
+    with pytest.raises(ValueError, match=f"^{labels} has {count} labels of 300 images; give one for each"):
+        evaluate(sets["fakes"], sets["reals"], network, **{labels: np.zeros(count, int)})
+
+
+def test_tensors_and_lists_measure_as_arrays_do(network, sets):
+    measured = evaluate(sets["fakes"], sets["reals"], network)
+    tensor = keras.ops.convert_to_tensor(sets["fakes"])
+    assert evaluate(tensor, list(sets["reals"]), network) == measured
+
+
 def test_a_network_without_classes_gives_no_scores(sets, network):
     plain = feature_network(keras.Model(network.network.input, network.network.outputs[0]))
     quality = evaluate(sets["fakes"], sets["reals"], plain, labels=np.zeros(300, int))

@@ -28,6 +28,25 @@ def test_images_of_another_scale_are_refused_before_training():
     assert gan.global_step == 0
 
 
+@pytest.mark.parametrize(
+    ("images", "said"),
+    [
+        (
+            IMAGES[..., 0],
+            r"the images have shape \(32, 8, 8\), and the discriminator takes \(None, 8, 8, 1\); give im",
+        ),
+        (IMAGES[:, :4, :4], r"the images have shape \(32, 4, 4, 1\), .*; build it for these"),
+        (np.zeros((32, 8, 8), "uint8"), r"give images\[..., None\]"),
+    ],
+    ids=["no channel axis", "another size", "no channel axis, and integers"],
+)
+def test_images_of_another_shape_are_refused_before_training(images, said):
+    gan = tiny_gan()
+    with pytest.raises(ValueError, match=said):
+        gan.fit(images, batch_size=8, verbose=0)
+    assert gan.global_step == 0
+
+
 def test_images_from_zero_to_one_are_warned_of():
     with pytest.warns(UserWarning, match=r"the images lie in \[0, 1\].* give 2 \* images - 1"):
         tiny_gan().fit((IMAGES + 1) / 2, batch_size=8, verbose=0)

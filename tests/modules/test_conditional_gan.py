@@ -61,9 +61,9 @@ def test_each_kind_learns_to_show_the_class_asked_for(kind):
         assert rows[label] > 0.3 + np.delete(rows, label).max()
 
 
-def test_one_hot_labels_and_a_column_of_numbers_train_as_numbers_do():
+def test_one_hot_labels_and_columns_and_lists_of_numbers_train_as_numbers_do():
     weights = []
-    for labels in (LABELS, LABELS[:, None], np.eye(CLASSES)[LABELS]):
+    for labels in (LABELS, LABELS[:, None], np.eye(CLASSES)[LABELS], LABELS.tolist(), list(LABELS)):
         gan = build()
         gan.fit(IMAGES, labels, batch_size=8, shuffle=False, verbose=0)
         weights.append(gan.get_weights())
@@ -171,6 +171,7 @@ def test_interpolations_stay_within_a_class():
         (lambda gan: gan.generate(2, labels=[0]), "one integer for each of 2"),
         (lambda gan: gan.generate(0), "count is 0"),
         (lambda gan: gan.generate_by_class(0), "count is 0"),
+        (lambda gan: gan.interpolate(rows=3, labels=[1, 2]), r"labels have shape \(2,\); give one of all rows, or one"),
         (lambda gan: build(num_classes=1), "num_classes is 1"),
         (lambda gan: kg.ConditionalGAN(tiny_generator(), tiny_discriminator(), num_classes=3), "has 1 inputs"),
         (lambda gan: gan.fit(IMAGES, batch_size=8, verbose=0), "The batches have no labels"),

@@ -190,7 +190,8 @@ def test_a_penalty_is_part_of_the_discriminators_loss_and_is_logged():
 
 
 def test_the_name_of_a_penalty_stands_for_the_weight_of_its_paper():
-    assert first_logs(penalties="r2") == first_logs(penalties={"r2": 10.0})
+    assert first_logs(penalties="r2") == first_logs(penalties=["r2"]) == first_logs(penalties={"r2": 10.0})
+    assert first_logs(penalties=("r1", "r2")) == first_logs(penalties={"r1": 10.0, "r2": 10.0})
 
 
 def slow_penalties(every, steps=6):
@@ -289,10 +290,16 @@ def test_images_are_augmented_in_training_only():
     ("options", "complaint"),
     [
         ({"penalties": "r3"}, "penalty 'r3' is unknown; choose one of r1, r2"),
+        ({"penalties": ["r1", "r3"]}, "penalty 'r3' is unknown; choose one of r1, r2"),
         ({"penalties": {"r1": -1.0}}, "the weight of penalty 'r1' is -1.0"),
+        ({"penalties": {"r1": None}}, "the weight of penalty 'r1' is None; choose a positive number such as 10, or a"),
+        ({"penalties": {"r1": "10"}}, "the weight of penalty 'r1' is '10'"),
+        ({"penalties": {"r1": lambda step: 1.0}}, "the weight of penalty 'r1' is <function"),
         ({"penalties": "r1", "penalty_every": 0}, "penalty_every is 0"),
+        ({"penalties": "r1", "penalty_every": 2.5}, "penalty_every is 2.5; choose a whole number"),
         ({"penalty_every": 4}, "penalty_every is 4, and there are no penalties"),
         ({"critic_steps": 0}, "critic_steps is 0"),
+        ({"critic_steps": 2.5}, "critic_steps is 2.5; choose a whole number"),
         ({"ema": 1.0}, "ema is 1.0"),
         ({"weight_clip": 0.0}, "limit is 0.0"),
         ({"augment": "rotation"}, "names 'rotation'"),

@@ -293,6 +293,31 @@ def test_a_wrong_step_is_explained(step, players, complaint):
         module_with_step(step, players).fit(IMAGES, batch_size=8, verbose=0)
 
 
+@pytest.mark.parametrize("part", ["the loss", "a gradient that goes into it"])
+def test_a_loss_that_was_computed_outside_of_minimize_is_refused(part):
+    """It would train nothing, and say so nowhere."""
+
+    def training_step(self, images):
+        if part == "the loss":
+            loss = ops.mean(self.discriminator(images))
+            self.minimize(lambda: {"discriminator": loss})
+        slopes = kg.grad(self.discriminator, images)
+        self.minimize(lambda: {"discriminator": ops.mean(ops.square(slopes))})
+
+    with pytest.raises(ValueError, match="loss of 'discriminator' comes from none of its variables"):
+        module_with_step(training_step).fit(IMAGES, batch_size=8, verbose=0)
+
+
+def test_a_loss_of_gradients_alone_comes_from_the_variables_of_its_player():
+    def training_step(self, images):
+        self.minimize(lambda: {"discriminator": ops.mean(ops.square(kg.grad(self.discriminator, images)))})
+
+    module = module_with_step(training_step)
+    before = trainable(module)
+    module.fit(IMAGES, batch_size=8, verbose=0)
+    assert moved(before, module) == {"discriminator"}
+
+
 def test_a_module_without_steps_says_which_is_missing():
     class Empty(kg.Module):
         def __init__(self):

@@ -94,6 +94,12 @@ def test_two_players_may_learn_at_two_rates():
     assert float(gan.discriminator_optimizer.learning_rate.numpy()) == pytest.approx(4e-4)
 
 
+def test_a_player_may_stand_still():
+    gan = kg.recipes.hinge_sngan((8, 8, 1), 8, discriminator_rate=0.0)
+    rates = [float(each.learning_rate) for each in (gan.generator_optimizer, gan.discriminator_optimizer)]
+    assert rates == [pytest.approx(1e-4), 0.0]
+
+
 def test_options_of_every_gan_pass_through_and_win():
     gan = build("lsgan", loss="hinge", ema=0.9, augment="cutout")
     assert (gan.loss_name, gan.ema, gan.augment) == ("hinge", 0.9, "cutout")
