@@ -37,6 +37,8 @@ def main(args: program.Namespace) -> None:
         program.fail(2, "images of stacked_mnist have three channels, which no network of ours sees; add --stacked.")
     network = measuring_network(dataset, args)
     data = kg.data.load(dataset, data_dir=args.data_dir, drop_remainder=False)
+    if args.stacked and data.num_classes != kg.metrics.STACKED_MODES:
+        raise ValueError(f"--stacked counts the 1,000 modes of stacked_mnist, and {data.name} has {data.num_classes}.")
     count = args.samples or (kg.metrics.STACKED_SAMPLES if args.stacked else 10_000)
     reals = real_images(data, count if args.stacked else MOST_TRAINED, args)
     labels = labels_of(gan, count, data, args.seed)
@@ -247,8 +249,6 @@ def stacked(images: Any, reals: Reals, data: Any, network: Any, args: program.Na
     """Print the modes reached, by samples and by as many real triples as there are at most, and return both."""
     import kerasgan as kg
 
-    if data.num_classes != kg.metrics.STACKED_MODES:
-        raise ValueError(f"--stacked counts the 1,000 modes of stacked_mnist, and {data.name} has {data.num_classes}.")
     found = {"network": network.name, "digest": network.digest}
     for name, some in (("samples", images), ("real", reals.images[: len(images)])):
         modes = kg.metrics.stacked_modes(some, network)

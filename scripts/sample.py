@@ -56,7 +56,7 @@ if __name__ == "__main__":
         type=values.at_most(10_000),
         default=64,
         metavar="N",
-        help="images in the grid (default: %(default)s)",
+        help="images in the grid; of all classes as many as fill whole columns, at least one (default: %(default)s)",
     )
     parser.add_argument(
         "--rows",

@@ -116,6 +116,12 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     ]
 
 
+def kind_of(config: dict[str, Any]) -> str | None:
+    """Return the name of the class of a run's module; None where it cannot be rebuilt from its configuration."""
+    module = config["module"] or {}
+    return module.get("class_name")
+
+
 def shared_settings(config: dict[str, Any]) -> dict[str, Any]:
     """Return `{name: value}` of what all processes of one run must have in common."""
     # As a file holds it: what two processes build differs in names that Keras counts up.

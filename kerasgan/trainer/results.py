@@ -27,7 +27,8 @@ class Record(keras.callbacks.History):
         self._began = time.perf_counter()
         self._trained: float | None = None
         self._first_step = self._steps = global_step(module)
-        self._epochs = start.position.epoch
+        # One that `max_steps` or a signal ends early counts too.
+        self._epochs = start.position.epoch + (start.position.batch > 0)
         self._earlier = earlier
         self._seconds_before = max(record.get("wall_seconds", 0.0) for record in (start.metadata, earlier))
 
@@ -38,10 +39,12 @@ class Record(keras.callbacks.History):
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Note the step this epoch begins with."""
         self._epoch_step = self._steps = global_step(self.model)
+        self._finished = epoch
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Count the batches that are done; the one that begins now is not."""
         self._steps = self._epoch_step + batch
+        self._epochs = max(self._epochs, self._finished + (batch > 0))
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Count the last batches too."""

@@ -21,7 +21,7 @@ from kerasgan.checkpoints import (
 )
 from kerasgan.data import Batches
 from kerasgan.trainer import presentation
-from kerasgan.trainer.config import differences, going_on, rates
+from kerasgan.trainer.config import differences, going_on, kind_of, rates
 from kerasgan.trainer.feed import Feed, Position
 from kerasgan.trainer.run_directory import RunDirectory, RunDirectoryError
 
@@ -142,7 +142,10 @@ def resumed(
 def _changes(run: RunDirectory, earlier: dict[str, Any], config: dict[str, Any], allowed: bool) -> list[str]:
     """Return how settings differ from those of the run, if they may."""
     with _understood(run):
+        was, now = kind_of(earlier), kind_of(config)
         changed, old_rates = differences(earlier, config), rates(earlier)
+    if was and now and was != now:  # which no allowance mends
+        raise ValueError(f"{run.path} is the run of a {was}, and this is a {now}; build a {was}, or start a new run.")
     if changed and not allowed:
         raise ValueError(
             f"{run.path} cannot be resumed with other settings: {_listed(changed)}. Use those it was started with, in "

@@ -440,6 +440,22 @@ def test_resuming_a_finished_run_trains_nothing_and_keeps_its_results(tmp_path):
     assert after["wall_seconds"] >= before["wall_seconds"]
 
 
+def test_an_epoch_that_was_begun_counts_before_and_after_a_resume_that_finds_nothing_to_do(tmp_path):
+    for resume in (False, True):
+        train(tmp_path / "run", max_epochs=9, max_steps=6, resume=resume)
+        assert (results(tmp_path / "run")["steps"], results(tmp_path / "run")["epochs"]) == (6, 2)  # epochs of 4
+
+
+def test_the_run_of_another_kind_of_module_is_refused_as_such(run):
+    layers = [keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(2)]
+    classifier = kg.Classifier(keras.Sequential(layers))
+    classifier.compile(optimizer="sgd", loss="mse")
+    trainer = kg.Trainer(run, max_epochs=2, callbacks=[kg.callbacks.Checkpoint()])
+    for allow in (False, True):
+        with pytest.raises(ValueError, match=r"is the run of a GAN, and this is a Classifier; build a GAN, or start a"):
+            trainer.fit(classifier, tiny_data(), resume=True, allow_changes=allow)
+
+
 @pytest.mark.parametrize(
     ("change", "named"),
     [
