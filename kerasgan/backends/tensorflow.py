@@ -112,8 +112,7 @@ def player_gradients(
             if values and read is not None and read.isdisjoint(map(id, values)):
                 raise unconnected(player)
             # JAX knows no missing gradient, only zeros; the same variables must move on both engines.
-            zeros = tf.UnconnectedGradients.ZERO
-            gradients[player] = tape.gradient(loss, values, unconnected_gradients=zeros)
+            gradients[player] = tape.gradient(loss, values, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         if part is not None:
             losses = {player: part.weighed(loss) for player, loss in losses.items()}
             losses, gradients = part.sums((losses, gradients))

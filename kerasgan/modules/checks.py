@@ -68,15 +68,32 @@ def warn_of_misuse(discriminator: keras.Model, loss: str, *, bounded: bool) -> N
         )
 
 
-def check_images(images: Any, discriminator: keras.Model) -> None:
-    """Look at the first images of an array, whether they are shaped and scaled as a generator makes them.
+def check_shape(images: Any, fakes: Any) -> None:
+    """Refuse images of another shape than a generator makes; Keras adds a missing channel axis without a word.
 
     Args:
-        images: What was given to `fit`; what is no array is left to others.
-        discriminator: Of the GAN that is to train on them.
+        images: Of a batch, as they are to be judged.
+        fakes: What the generator has made.
 
     Raises:
-        ValueError: They are not of the shape that it takes, or pixels lie far beyond [-1, 1].
+        ValueError: They differ beyond the batch axis.
+    """
+    given, made = tuple(images.shape[1:]), tuple(fakes.shape[1:])
+    if not _is_of_shape(given, made):
+        mend = (
+            "images[..., None]" if _is_of_shape((*given, 1), made) else "such images, or build both networks for these"
+        )
+        raise ValueError(f"the images have shape {given}, and the generator makes {made}; give {mend}.")
+
+
+def check_scale(images: Any) -> None:
+    """Look at the first images of an array, whether they are scaled as a generator makes them.
+
+    Args:
+        images: What was given to `fit`; anything but an array of floats with axes for a picture is left to others.
+
+    Raises:
+        ValueError: Pixels lie far beyond [-1, 1].
 
     Warns:
         UserWarning: All lie in [0, 1], which is how others scale images.
@@ -84,13 +101,7 @@ def check_images(images: Any, discriminator: keras.Model) -> None:
     if not hasattr(images, "__array__") or len(images) == 0:
         return
     some = np.asarray(images[:_LOOKED_AT])
-    taken = tuple(discriminator.inputs[0].shape[1:])
-    if not _is_of_shape(some.shape[1:], taken):
-        raise ValueError(
-            f"the images have shape {tuple(images.shape)}, and the discriminator takes {(None, *taken)}"
-            + ("; give images[..., None]." if _is_of_shape((*some.shape[1:], 1), taken) else "; build it for these.")
-        )
-    if some.dtype.kind != "f" or some.ndim != 4:
+    if some.dtype.kind != "f" or some.ndim not in (3, 4):
         return
     if far_out(some):
         raise ValueError(

@@ -217,7 +217,7 @@ class ConditionalGAN(GAN):
         walks = great_circles(rows, steps, self.latent_dim, seed)
         if labels is not None and np.shape(labels) not in ((), (rows,)):
             raise ValueError(
-                f"labels have shape {np.shape(labels)}; give one of all rows, or one of each of the {rows}."
+                f"labels have shape {np.shape(labels)}; give one for all rows, or one for each of the {rows}."
             )
         of_rows = np.arange(rows) % self.num_classes if labels is None else np.broadcast_to(labels, (rows,))
         labels = np.repeat(of_rows, steps)

@@ -10,7 +10,7 @@ from keras import ops
 from kerasgan import backends
 from kerasgan.layers import DiffAugment, WeightClip
 from kerasgan.losses import adversarial_loss
-from kerasgan.modules.checks import check_fit, check_images, is_count, warn_of_misuse
+from kerasgan.modules.checks import check_fit, check_scale, check_shape, is_count, warn_of_misuse
 from kerasgan.modules.ema import averaging_copy, update_average, warmed_up
 from kerasgan.modules.gradient import not_half
 from kerasgan.modules.latents import great_circles
@@ -151,15 +151,15 @@ class GAN(Module):
         return self.optimizer.by_player["discriminator"]
 
     def fit(self, x: Any = None, *arguments: Any, **options: Any) -> Any:
-        """Train as `keras.Model.fit` does, after a look at how images in an array are shaped and scaled.
+        """Train as `keras.Model.fit` does, after a look at how images in an array are scaled.
 
         Raises:
-            ValueError: They are not of the shape that the discriminator takes, or go far beyond [-1, 1].
+            ValueError: They go far beyond [-1, 1], or, in the first step, have another shape than the generator makes.
 
         Warns:
             UserWarning: They lie in [0, 1].
         """
-        check_images(x, self.discriminator)
+        check_scale(x)
         return super().fit(x, *arguments, **options)
 
     def training_step(self, batch: Any) -> None:
@@ -196,6 +196,7 @@ class GAN(Module):
         """
         fake_labels = self.labels_of_fakes(labels, training)
         fakes = not_half(self.make(backends.beside_batch(latents), fake_labels, training))
+        check_shape(images, fakes)
         real, fake = self.judge(images, labels, training), self.judge(fakes, fake_labels, training)
         losses = self.losses_of_judgements(real, fake, labels, fake_labels)
         if training and self.penalties:

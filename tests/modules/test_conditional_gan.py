@@ -171,7 +171,7 @@ def test_interpolations_stay_within_a_class():
         (lambda gan: gan.generate(2, labels=[0]), "one integer for each of 2"),
         (lambda gan: gan.generate(0), "count is 0"),
         (lambda gan: gan.generate_by_class(0), "count is 0"),
-        (lambda gan: gan.interpolate(rows=3, labels=[1, 2]), r"labels have shape \(2,\); give one of all rows, or one"),
+        (lambda gan: gan.interpolate(rows=3, labels=[1, 2]), r"labels have shape \(2,\); give one for all rows, or o"),
         (lambda gan: build(num_classes=1), "num_classes is 1"),
         (lambda gan: kg.ConditionalGAN(tiny_generator(), tiny_discriminator(), num_classes=3), "has 1 inputs"),
         (lambda gan: gan.fit(IMAGES, batch_size=8, verbose=0), "The batches have no labels"),

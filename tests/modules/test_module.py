@@ -301,8 +301,9 @@ def test_a_loss_that_was_computed_outside_of_minimize_is_refused(part):
         if part == "the loss":
             loss = ops.mean(self.discriminator(images))
             self.minimize(lambda: {"discriminator": loss})
-        slopes = kg.grad(self.discriminator, images)
-        self.minimize(lambda: {"discriminator": ops.mean(ops.square(slopes))})
+        else:
+            slopes = kg.grad(self.discriminator, images)
+            self.minimize(lambda: {"discriminator": ops.mean(ops.square(slopes))})
 
     with pytest.raises(ValueError, match="loss of 'discriminator' comes from none of its variables"):
         module_with_step(training_step).fit(IMAGES, batch_size=8, verbose=0)
